@@ -1,0 +1,26 @@
+//! Who gets which access role, and why: the reason this project exists.
+//!
+//! Everything here is pure. A role is a function of an account's status, its lock, its groups,
+//! the tenant's settings and the time; [`decide_role`] is that function, and nothing else in the
+//! project decides a role. Around it stand the settings and their validation, the account as the
+//! vendor's app sees it, the events that tell of a change, and the recognition of sync waves.
+//!
+//! Not here: I/O, async, clocks (time is an argument), storage, HTTP.
+
+pub mod account;
+pub mod decide;
+pub mod duration;
+pub mod event;
+pub mod id;
+pub mod lifecycle;
+pub mod mapping;
+pub mod projection;
+pub mod settings;
+pub mod wave;
+
+pub use account::{Account, Lock, Rule, Status, Why};
+pub use decide::{Decision, Facts, decide_role};
+pub use event::{Event, EventType};
+pub use id::{GroupId, TenantId, TokenId, UserId, WaveId};
+pub use mapping::{Bindings, RoleRules};
+pub use settings::{Settings, SettingsError};

@@ -1,0 +1,287 @@
+//! The life of an account: what a request, an operator or a reconciliation makes of it.
+//!
+//! Each function takes the account as it is and answers what it becomes, with the events that
+//! tell of it; nothing is changed in place. The timing rules live here: a create, a disable and a
+//! delete act at once, everything else that the directory sends waits for the wave to settle.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::account::{Account, Lock, Rule, Status, Why};
+use crate::decide::{Decision, Facts, decide_role};
+use crate::event::{Event, EventType};
+use crate::id::{GroupId, UserId, WaveId};
+use crate::mapping::RoleRules;
+use crate::projection::Profile;
+
+/// An account after a change, and what tells of the change.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Changed {
+    /// What the account becomes.
+    pub account: Account,
+    /// What the feed says of it, in order. Empty where nothing an app would see has changed.
+    pub events: Vec<Event>,
+}
+
+/// When something happens, and in which wave.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    /// The time.
+    pub now: Timestamp,
+    /// The wave whose request or reconciliation this is; none for an operator's act.
+    pub wave: Option<WaveId>,
+}
+
+/// Why an operator's act was refused. Nothing was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ManualError {
+    /// A lock pins the role.
+    #[error("the account is locked; unlock it first")]
+    Locked,
+    /// A disabled account has the disabled role.
+    #[error("the account is disabled; its role is the disabled role until the directory enables it")]
+    Disabled,
+    /// A deleted account has no role.
+    #[error("the account is deleted")]
+    Deleted,
+}
+
+impl Moment {
+    fn why(self, decision: &Decision) -> Why {
+        Why {
+            rule: decision.rule,
+            mapping: decision.mapping,
+            group: decision.group.clone(),
+            since: self.now,
+            wave: self.wave,
+        }
+    }
+}
+
+/// A new user's account: the default role at once, the disabled role if made inactive. Groups are
+/// not looked at; a membership that waited for this user counts when the wave has settled.
+pub fn create(
+    id: UserId,
+    profile: Profile,
+    active: bool,
+    rules: &RoleRules,
+    moment: Moment,
+) -> Changed {
+    let status = if active { Status::Active } else { Status::Disabled };
+    let facts = Facts { status, lock: None, groups: &[], now: moment.now };
+    let decision = decide_role(&facts, rules);
+    let why = moment.why(&decision);
+    let event = Event::account(EventType::AccountCreated, id)
+        .with("user_name", profile.user_name.as_str())
+        .with("status", if active { "active" } else { "disabled" })
+        .with("to", decision.role.clone())
+        .with_why(&why);
+    let account = Account {
+        id,
+        user_name: profile.user_name,
+        external_id: profile.external_id,
+        display_name: profile.display_name,
+        email: profile.email,
+        status,
+        status_since: moment.now,
+        role: decision.role,
+        lock: None,
+        why,
+        fields: profile.fields,
+        created_at: moment.now,
+    };
+    Changed { account, events: vec![event] }
+}
+
+/// The account after its user was changed by the directory. A disable acts at once; a user
+/// enabled again keeps the disabled role until the wave has settled.
+pub fn update(
+    account: &Account,
+    profile: Profile,
+    active: bool,
+    rules: &RoleRules,
+    moment: Moment,
+) -> Changed {
+    let mut next = account.clone();
+    let mut events = Vec::new();
+    events.extend(take_profile(&mut next, profile));
+    match (account.status, active) {
+        (Status::Active, false) => {
+            next.status = Status::Disabled;
+            next.status_since = moment.now;
+            let before = next.role.clone();
+            decide(&mut next, &[], rules, moment);
+            events.push(
+                Event::account(EventType::AccountDisabled, next.id)
+                    .with_roles(before.as_deref(), next.role.as_deref())
+                    .with_why(&next.why),
+            );
+        }
+        (Status::Disabled, true) => {
+            next.status = Status::Active;
+            next.status_since = moment.now;
+            events.push(Event::account(EventType::AccountEnabled, next.id));
+        }
+        _ => {}
+    }
+    Changed { account: next, events }
+}
+
+/// The account with its profile read anew, as after a change of `field_mappings`.
+pub fn reproject(account: &Account, profile: Profile) -> Changed {
+    let mut next = account.clone();
+    let events = take_profile(&mut next, profile).into_iter().collect();
+    Changed { account: next, events }
+}
+
+/// The account after its user was deleted: no access, and the lock dies with it.
+pub fn delete(account: &Account, moment: Moment) -> Changed {
+    let mut next = account.clone();
+    next.status = Status::Deleted;
+    next.status_since = moment.now;
+    next.lock = None;
+    next.role = None;
+    next.why = Why {
+        rule: Rule::Deleted,
+        mapping: None,
+        group: None,
+        since: moment.now,
+        wave: moment.wave,
+    };
+    let event = Event::account(EventType::AccountDeleted, next.id)
+        .with("user_name", next.user_name.as_str())
+        .with_roles(account.role.as_deref(), None)
+        .with_why(&next.why);
+    Changed { account: next, events: vec![event] }
+}
+
+/// The account with the role that the rules give now. The only way a group comes to count.
+pub fn reconcile(
+    account: &Account,
+    groups: &[GroupId],
+    rules: &RoleRules,
+    moment: Moment,
+) -> Changed {
+    let mut next = account.clone();
+    decide(&mut next, groups, rules, moment);
+    let events = role_changed(account, &next).into_iter().collect();
+    Changed { account: next, events }
+}
+
+/// The account locked: to the lock's role at once, unless it is disabled and disabling comes
+/// first.
+pub fn lock(
+    account: &Account,
+    lock: Lock,
+    groups: &[GroupId],
+    rules: &RoleRules,
+    moment: Moment,
+) -> Result<Changed, ManualError> {
+    if account.status == Status::Deleted {
+        return Err(ManualError::Deleted);
+    }
+    let mut next = account.clone();
+    let mut event = Event::account(EventType::AccountLocked, next.id)
+        .with("role", lock.role.as_str())
+        .with("by", lock.by.as_str());
+    if let Some(reason) = &lock.reason {
+        event = event.with("reason", reason.as_str());
+    }
+    next.lock = Some(lock);
+    decide(&mut next, groups, rules, moment);
+    let mut events = vec![event];
+    events.extend(role_changed(account, &next));
+    Ok(Changed { account: next, events })
+}
+
+/// The account without its lock: the rules apply at once. An account that is not locked stays as
+/// it is.
+pub fn unlock(
+    account: &Account,
+    by: &str,
+    groups: &[GroupId],
+    rules: &RoleRules,
+    moment: Moment,
+) -> Result<Changed, ManualError> {
+    if account.status == Status::Deleted {
+        return Err(ManualError::Deleted);
+    }
+    let mut next = account.clone();
+    if next.lock.take().is_none() {
+        return Ok(Changed { account: next, events: Vec::new() });
+    }
+    decide(&mut next, groups, rules, moment);
+    let mut events = vec![Event::account(EventType::AccountUnlocked, next.id).with("by", by)];
+    events.extend(role_changed(account, &next));
+    Ok(Changed { account: next, events })
+}
+
+/// The account with a role set by hand, until its next reconciliation.
+pub fn set_role(account: &Account, role: &str, moment: Moment) -> Result<Changed, ManualError> {
+    match account.status {
+        Status::Deleted => return Err(ManualError::Deleted),
+        Status::Disabled => return Err(ManualError::Disabled),
+        Status::Active if account.is_locked_at(moment.now) => return Err(ManualError::Locked),
+        Status::Active => {}
+    }
+    let mut next = account.clone();
+    next.role = Some(role.to_owned());
+    next.why =
+        Why { rule: Rule::Manual, mapping: None, group: None, since: moment.now, wave: None };
+    let events = role_changed(account, &next).into_iter().collect();
+    Ok(Changed { account: next, events })
+}
+
+/// Puts the role that the rules give into `account`. `since` stays while rule, group and role do.
+fn decide(account: &mut Account, groups: &[GroupId], rules: &RoleRules, moment: Moment) {
+    let facts =
+        Facts { status: account.status, lock: account.lock.as_ref(), groups, now: moment.now };
+    let decision = decide_role(&facts, rules);
+    let same = account.role == decision.role
+        && account.why.rule == decision.rule
+        && account.why.group == decision.group;
+    if same {
+        // Only the position may differ, when mappings were put in another order.
+        account.why.mapping = decision.mapping;
+    } else {
+        account.why = moment.why(&decision);
+        account.role = decision.role;
+    }
+}
+
+fn role_changed(before: &Account, after: &Account) -> Option<Event> {
+    (before.role != after.role).then(|| {
+        Event::account(EventType::AccountRoleChanged, after.id)
+            .with_roles(before.role.as_deref(), after.role.as_deref())
+            .with_why(&after.why)
+    })
+}
+
+fn take_profile(account: &mut Account, profile: Profile) -> Option<Event> {
+    let mut changed: Vec<Value> = Vec::new();
+    if account.user_name != profile.user_name {
+        changed.push("user_name".into());
+    }
+    if account.external_id != profile.external_id {
+        changed.push("external_id".into());
+    }
+    if account.display_name != profile.display_name {
+        changed.push("display_name".into());
+    }
+    if account.email != profile.email {
+        changed.push("email".into());
+    }
+    if account.fields != profile.fields {
+        changed.push("fields".into());
+    }
+    if changed.is_empty() {
+        return None;
+    }
+    account.user_name = profile.user_name;
+    account.external_id = profile.external_id;
+    account.display_name = profile.display_name;
+    account.email = profile.email;
+    account.fields = profile.fields;
+    Some(Event::account(EventType::AccountUpdated, account.id).with("changed", changed))
+}

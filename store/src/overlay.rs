@@ -1,0 +1,109 @@
+//! An overlay: writes that are not on disk yet, seen as if they were.
+//!
+//! The writer plans many changes against one view of the disk. Each is planned in an overlay of
+//! its own, which is thrown away if the change is refused and laid onto the batch's if not. So
+//! one refused change cannot leave a trace, rows that many changes write are written once, and
+//! what reaches the backend is sorted.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use crate::kv::{Order, Range, RawView, ReadError, Writes};
+use crate::record;
+use crate::table::Table;
+
+/// Payloads by table and key; none is a deletion.
+type Layer = BTreeMap<(Table, Vec<u8>), Option<Vec<u8>>>;
+
+pub(crate) struct Overlay<'a> {
+    base: &'a dyn RawView,
+    batch: Layer,
+    change: Layer,
+}
+
+impl<'a> Overlay<'a> {
+    pub(crate) fn new(base: &'a dyn RawView) -> Self {
+        Self { base, batch: Layer::new(), change: Layer::new() }
+    }
+
+    /// The payload at `key`, as the current change sees it.
+    pub(crate) fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, ReadError> {
+        let place = (table, key.to_vec());
+        if let Some(written) = self.change.get(&place).or_else(|| self.batch.get(&place)) {
+            return Ok(written.clone());
+        }
+        let Some(sealed) = self.base.get(table, key)? else { return Ok(None) };
+        record::open(table, key, &sealed).map(|payload| Some(payload.to_vec()))
+    }
+
+    pub(crate) fn put(&mut self, table: Table, key: Vec<u8>, payload: Vec<u8>) {
+        self.change.insert((table, key), Some(payload));
+    }
+
+    pub(crate) fn delete(&mut self, table: Table, key: Vec<u8>) {
+        self.change.insert((table, key), None);
+    }
+
+    /// All pairs whose key starts with `prefix`, in key order, at most `limit`.
+    pub(crate) fn with_prefix(
+        &self,
+        table: Table,
+        prefix: &[u8],
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, ReadError> {
+        let mut pairs: BTreeMap<Vec<u8>, Option<Vec<u8>>> = BTreeMap::new();
+        for layer in [&self.batch, &self.change] {
+            let written = layer.range((table, prefix.to_vec())..);
+            let inside = written.take_while(|((at, key), _)| *at == table && key.starts_with(prefix));
+            pairs.extend(inside.map(|((_, key), payload)| (key.clone(), payload.clone())));
+        }
+        let mut damaged = None;
+        let mut found = pairs.values().filter(|payload| payload.is_some()).count();
+        self.base.scan(table, &Range::prefix(prefix), Order::Ascending, &mut |key, sealed| {
+            if found >= limit {
+                return ControlFlow::Break(());
+            }
+            if !pairs.contains_key(key) {
+                match record::open(table, key, sealed) {
+                    Ok(payload) => {
+                        pairs.insert(key.to_vec(), Some(payload.to_vec()));
+                        found += 1;
+                    }
+                    Err(error) => {
+                        damaged = Some(error);
+                        return ControlFlow::Break(());
+                    }
+                }
+            }
+            ControlFlow::Continue(())
+        })?;
+        if let Some(error) = damaged {
+            return Err(error);
+        }
+        let kept = pairs.into_iter().filter_map(|(key, payload)| Some((key, payload?)));
+        Ok(kept.take(limit).collect())
+    }
+
+    /// Makes the current change part of the batch.
+    pub(crate) fn keep_change(&mut self) {
+        self.batch.append(&mut self.change);
+    }
+
+    /// Forgets the current change.
+    pub(crate) fn drop_change(&mut self) {
+        self.change.clear();
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.batch.is_empty()
+    }
+
+    /// The batch, sealed and in order.
+    pub(crate) fn into_writes(self) -> Writes {
+        let seal = |((table, key), payload): ((Table, Vec<u8>), Option<Vec<u8>>)| {
+            let sealed = payload.map(|payload| record::seal(table, &key, payload));
+            (table, key, sealed)
+        };
+        self.batch.into_iter().map(seal).collect()
+    }
+}

@@ -1,0 +1,228 @@
+//! The plan: a changeset becomes rows.
+//!
+//! [`Planner::plan`] is called by the writer for one changeset after the other, each seeing what
+//! those before it wrote. Whatever a changeset depends on (is the name free, is this value a user
+//! that we know, is the mark still the one that was read) is looked up here, inside the
+//! transaction, so that nothing can come in between.
+
+mod members;
+mod resources;
+pub(crate) mod tenants;
+
+use access::{Account, Event};
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::changeset::{Changeset, Committed, Operation, Refusal, Requirement};
+use crate::key::{self, TenantKey};
+use crate::kv::{RawView, ReadError, Writes};
+use crate::overlay::Overlay;
+use crate::record::{Counters, Mark, Marked};
+use crate::snapshot::{decode_json, encode_json, mark_key};
+use crate::table::Table;
+
+/// Why a change was not planned: refused by a rule, or the base could not be read.
+pub(crate) enum PlanError {
+    Refused(Refusal),
+    Unavailable(String),
+}
+
+impl From<Refusal> for PlanError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<ReadError> for PlanError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Damaged { table } => Self::Refused(Refusal::Damaged { table }),
+            ReadError::Unavailable(reason) => Self::Unavailable(reason),
+        }
+    }
+}
+
+type Planned<T> = Result<T, PlanError>;
+
+/// Plans the changes of one transaction.
+pub(crate) struct Planner<'a> {
+    overlay: Overlay<'a>,
+}
+
+/// One changeset being planned.
+struct Change<'p, 'a> {
+    overlay: &'p mut Overlay<'a>,
+    tenant: TenantKey,
+    now: Timestamp,
+    wave: Option<access::WaveId>,
+    counters: Counters,
+    committed: Committed,
+}
+
+impl<'a> Planner<'a> {
+    pub(crate) fn new(base: &'a dyn RawView) -> Self {
+        Self { overlay: Overlay::new(base) }
+    }
+
+    /// Adds a changeset to the transaction, or refuses it without a trace.
+    pub(crate) fn plan(&mut self, changeset: Changeset) -> Planned<Committed> {
+        let planned = Change::plan(&mut self.overlay, changeset);
+        if planned.is_ok() {
+            self.overlay.keep_change();
+        } else {
+            self.overlay.drop_change();
+        }
+        planned
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.overlay.is_empty()
+    }
+
+    pub(crate) fn into_writes(self) -> Writes {
+        self.overlay.into_writes()
+    }
+}
+
+impl<'p, 'a> Change<'p, 'a> {
+    fn plan(overlay: &'p mut Overlay<'a>, changeset: Changeset) -> Planned<Committed> {
+        let Changeset { tenant, now, wave, require, operations } = changeset;
+        let counters = load_counters(overlay, tenant)?;
+        let mut change =
+            Change { overlay, tenant, now, wave, counters, committed: Committed::default() };
+        for requirement in &require {
+            change.check(requirement)?;
+        }
+        for operation in operations {
+            change.apply(operation)?;
+        }
+        if change.counters != counters {
+            let key = key::Key::tenant(tenant).done();
+            let payload = change.counters.encode();
+            change.overlay.put(Table::Counters, key, payload);
+        }
+        if change.counters.feed != counters.feed {
+            change.committed.feed = Some(change.counters.feed);
+        }
+        Ok(change.committed)
+    }
+
+    fn check(&self, requirement: &Requirement) -> Planned<()> {
+        match requirement {
+            Requirement::Config(revision) if *revision != self.counters.config => {
+                Err(Refusal::ConfigMoved.into())
+            }
+            Requirement::GroupNames(revision) if *revision != self.counters.names => {
+                Err(Refusal::ConfigMoved.into())
+            }
+            Requirement::Config(_) | Requirement::GroupNames(_) => Ok(()),
+            Requirement::UserMark { user, generation } => {
+                let mark = self.mark_of(Marked::User(*user))?;
+                if mark.map(|mark| mark.generation) == *generation {
+                    Ok(())
+                } else {
+                    Err(Refusal::MarkMoved.into())
+                }
+            }
+        }
+    }
+
+    fn apply(&mut self, operation: Operation) -> Planned<()> {
+        match operation {
+            Operation::PutUser { id, expected, record } => self.put_user(id, expected, record),
+            Operation::DeleteUser { id, expected } => self.delete_user(id, expected),
+            Operation::PutGroup { id, expected, record } => self.put_group(id, expected, record),
+            Operation::DeleteGroup { id, expected } => self.delete_group(id, expected),
+            Operation::ChangeMembers { group, expected, changes } => {
+                self.change_members(group, expected, changes)
+            }
+            Operation::PutAccount(account) => self.put_account(&account),
+            Operation::Mark(marked) => self.mark(marked),
+            Operation::ClearMark { marked, generation } => self.clear_mark(marked, generation),
+            Operation::PutConfig { settings, bindings } => self.put_config(*settings, bindings),
+            Operation::PutWave(wave) => {
+                let payload = encode_json(Table::Waves, &*wave)?;
+                self.overlay.put(Table::Waves, key::wave(self.tenant, wave.id), payload);
+                Ok(())
+            }
+            Operation::Tell(event) => self.tell(event),
+            Operation::CreateTenant { id, name, token } => self.create_tenant(id, name, &token),
+            Operation::DeleteTenant { id } => self.delete_tenant(&id),
+            Operation::Purge { tenant, rows_max } => self.purge(tenant, rows_max),
+            Operation::PutToken(token) => self.put_token(self.tenant, &token),
+            Operation::DeleteToken(id) => self.delete_token(id),
+            Operation::PutOperatorToken(hash) => {
+                self.overlay.put(Table::Meta, tenants::OPERATOR_TOKEN.to_vec(), hash.to_vec());
+                Ok(())
+            }
+        }
+    }
+
+    fn put_account(&mut self, account: &Account) -> Planned<()> {
+        let payload = encode_json(Table::Accounts, account)?;
+        self.overlay.put(Table::Accounts, key::user(self.tenant, account.id), payload);
+        Ok(())
+    }
+
+    fn mark_of(&self, marked: Marked) -> Planned<Option<Mark>> {
+        let payload = self.overlay.get(Table::Marks, &mark_key(self.tenant, marked))?;
+        Ok(payload.as_deref().map(Mark::decode).transpose()?)
+    }
+
+    /// Makes or renews a mark. The first touch stays, so that nobody waits for ever in a wave
+    /// that goes on.
+    fn mark(&mut self, marked: Marked) -> Planned<()> {
+        let before = self.mark_of(marked)?;
+        self.counters.mark += 1;
+        let mark = Mark {
+            generation: self.counters.mark,
+            first_touched: before.map_or(self.now, |mark| mark.first_touched),
+            wave: self.wave,
+        };
+        self.overlay.put(Table::Marks, mark_key(self.tenant, marked), mark.encode());
+        Ok(())
+    }
+
+    fn clear_mark(&mut self, marked: Marked, generation: u64) -> Planned<()> {
+        if self.mark_of(marked)?.is_some_and(|mark| mark.generation == generation) {
+            self.overlay.delete(Table::Marks, mark_key(self.tenant, marked));
+        }
+        Ok(())
+    }
+
+    /// Appends to the feed. The number is given here, under the one writer, so that a reader who
+    /// sees an entry has seen all before it.
+    fn tell(&mut self, event: Event) -> Planned<()> {
+        self.counters.feed += 1;
+        let sequence = self.counters.feed;
+        let id = format!("evt_{:011x}{sequence:08x}", self.now.as_millisecond());
+        let mut entry = Map::with_capacity(event.data.len() + 4);
+        entry.insert("seq".into(), sequence.into());
+        entry.insert("id".into(), id.into());
+        entry.insert("type".into(), event.kind.as_str().into());
+        entry.insert("at".into(), self.now.to_string().into());
+        entry.extend(event.data);
+        let payload = encode_json(Table::Feed, &Value::Object(entry))?;
+        self.overlay.put(Table::Feed, key::feed(self.tenant, sequence), payload);
+        Ok(())
+    }
+
+    fn load_json<T: serde::de::DeserializeOwned>(
+        &self,
+        table: Table,
+        key: &[u8],
+    ) -> Planned<Option<T>> {
+        let payload = self.overlay.get(table, key)?;
+        Ok(payload.as_deref().map(|payload| decode_json(table, payload)).transpose()?)
+    }
+}
+
+fn load_counters(overlay: &Overlay<'_>, tenant: TenantKey) -> Planned<Counters> {
+    if tenant == TenantKey::SERVICE {
+        return Ok(Counters::default());
+    }
+    match overlay.get(Table::Counters, &key::Key::tenant(tenant).done())? {
+        Some(payload) => Ok(Counters::decode(&payload)?),
+        None => Err(Refusal::NoTenant.into()),
+    }
+}

@@ -1,0 +1,107 @@
+//! Tenants, their configuration and tokens: put and delete.
+
+use access::settings::Settings;
+use access::{Bindings, TenantId, TokenId};
+
+use super::{Change, Planned};
+use crate::changeset::Refusal;
+use crate::key::{self, Key, TenantKey};
+use crate::record::Counters;
+use crate::snapshot::encode_json;
+use crate::table::Table;
+use crate::tenant::{StoredConfig, Tenant, Token};
+
+/// Where the hash of the operator token is.
+pub(crate) const OPERATOR_TOKEN: &[u8] = b"operator_token";
+/// Where the next tenant's number is.
+const NEXT_TENANT: &[u8] = b"next_tenant";
+/// What the numbers of deleted tenants whose rows are still there begin with.
+pub(crate) const PURGE: &[u8] = b"purge/";
+
+pub(crate) fn purge_key(tenant: TenantKey) -> Vec<u8> {
+    [PURGE, &tenant.0.to_be_bytes()].concat()
+}
+
+impl Change<'_, '_> {
+    pub(super) fn create_tenant(
+        &mut self,
+        id: TenantId,
+        name: String,
+        token: &Token,
+    ) -> Planned<()> {
+        let tenant_key = id.as_str().as_bytes().to_vec();
+        if self.overlay.get(Table::Tenants, &tenant_key)?.is_some() {
+            return Err(Refusal::NotUnique { attribute: "id" }.into());
+        }
+        let next = self.overlay.get(Table::Meta, NEXT_TENANT)?;
+        let next = next.and_then(|bytes| bytes.try_into().ok()).map_or(1, u32::from_le_bytes);
+        let key = TenantKey(next);
+        let following = next.saturating_add(1).to_le_bytes().to_vec();
+        self.overlay.put(Table::Meta, NEXT_TENANT.to_vec(), following);
+
+        let tenant = Tenant { key, id, name, created_at: self.now };
+        self.overlay.put(Table::Tenants, tenant_key, encode_json(Table::Tenants, &tenant)?);
+        let config = StoredConfig { settings: Settings::default(), bindings: Bindings::default() };
+        let payload = encode_json(Table::Configs, &config)?;
+        self.overlay.put(Table::Configs, Key::tenant(key).done(), payload);
+        let counters = Counters { config: 1, ..Counters::default() };
+        self.overlay.put(Table::Counters, Key::tenant(key).done(), counters.encode());
+        self.committed.tenant = Some(key);
+        self.put_token(key, token)
+    }
+
+    /// Takes a tenant away: without its tenant and counters rows nothing finds the others, and no
+    /// change of it is taken any more.
+    pub(super) fn delete_tenant(&mut self, id: &TenantId) -> Planned<()> {
+        let tenant_key = id.as_str().as_bytes().to_vec();
+        let tenant: Tenant =
+            self.load_json(Table::Tenants, &tenant_key)?.ok_or(Refusal::NoTenant)?;
+        self.overlay.delete(Table::Tenants, tenant_key);
+        self.overlay.delete(Table::Counters, Key::tenant(tenant.key).done());
+        self.overlay.put(Table::Meta, purge_key(tenant.key), Vec::new());
+        self.committed.tenant = Some(tenant.key);
+        Ok(())
+    }
+
+    pub(super) fn purge(&mut self, tenant: TenantKey, rows_max: usize) -> Planned<()> {
+        if self.overlay.get(Table::Meta, &purge_key(tenant))?.is_none() {
+            return Ok(());
+        }
+        let prefix = Key::tenant(tenant).done();
+        let mut left = rows_max;
+        for table in Table::ALL.into_iter().filter(|table| table.is_of_a_tenant()) {
+            for (key, _) in self.overlay.with_prefix(table, &prefix, left)? {
+                self.overlay.delete(table, key);
+                left -= 1;
+            }
+            if left == 0 {
+                self.committed.more_to_purge = true;
+                return Ok(());
+            }
+        }
+        self.overlay.delete(Table::Meta, purge_key(tenant));
+        Ok(())
+    }
+
+    pub(super) fn put_config(&mut self, settings: Settings, bindings: Bindings) -> Planned<()> {
+        let payload = encode_json(Table::Configs, &StoredConfig { settings, bindings })?;
+        self.overlay.put(Table::Configs, Key::tenant(self.tenant).done(), payload);
+        self.counters.config += 1;
+        Ok(())
+    }
+
+    pub(super) fn put_token(&mut self, tenant: TenantKey, token: &Token) -> Planned<()> {
+        let payload = encode_json(Table::Tokens, token)?;
+        self.overlay.put(Table::Tokens, key::token(tenant, token.id), payload);
+        Ok(())
+    }
+
+    pub(super) fn delete_token(&mut self, id: TokenId) -> Planned<()> {
+        let key = key::token(self.tenant, id);
+        if self.overlay.get(Table::Tokens, &key)?.is_none() {
+            return Err(Refusal::Gone.into());
+        }
+        self.overlay.delete(Table::Tokens, key);
+        Ok(())
+    }
+}
