@@ -116,6 +116,9 @@ pub struct Account {
     pub fields: BTreeMap<String, Value>,
     /// When the user was created.
     pub created_at: Timestamp,
+    /// Counts the changes of the account; the store gives and checks it.
+    #[serde(skip)]
+    pub revision: u64,
 }
 
 impl Account {

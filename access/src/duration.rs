@@ -94,7 +94,9 @@ mod tests {
 
     #[test]
     fn a_text_without_a_known_unit_is_refused() {
-        for bad in ["", "5", "s", "-5s", "1.5s", "5 s", "5S", "5w", "99999999999999999999s", "4000d"] {
+        for bad in
+            ["", "5", "s", "-5s", "1.5s", "5 s", "5S", "5w", "99999999999999999999s", "4000d"]
+        {
             assert_eq!(bad.parse::<HumanDuration>(), Err(InvalidDuration), "{bad:?}");
         }
     }

@@ -40,7 +40,9 @@ pub enum ManualError {
     #[error("the account is locked; unlock it first")]
     Locked,
     /// A disabled account has the disabled role.
-    #[error("the account is disabled; its role is the disabled role until the directory enables it")]
+    #[error(
+        "the account is disabled; its role is the disabled role until the directory enables it"
+    )]
     Disabled,
     /// A deleted account has no role.
     #[error("the account is deleted")]
@@ -90,6 +92,7 @@ pub fn create(
         why,
         fields: profile.fields,
         created_at: moment.now,
+        revision: 0,
     };
     Changed { account, events: vec![event] }
 }

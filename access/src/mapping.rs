@@ -24,6 +24,11 @@ impl Bindings {
         self.0.get(&fold(name)).copied()
     }
 
+    /// All groups that mappings by name mean.
+    pub fn groups(&self) -> impl Iterator<Item = GroupId> + '_ {
+        self.0.values().copied()
+    }
+
     /// The bindings under changed settings: those of names still mapped are kept, names that are
     /// new bind to the group that has that name now (`find`), if any.
     #[must_use]
@@ -46,7 +51,8 @@ impl Bindings {
     #[must_use]
     pub fn group_named(&self, settings: &Settings, group: GroupId, name: &str) -> Option<Self> {
         let name = fold(name);
-        let mut names = settings.role_mappings.iter().filter_map(|mapping| mapping.group.as_deref());
+        let mut names =
+            settings.role_mappings.iter().filter_map(|mapping| mapping.group.as_deref());
         if self.0.contains_key(&name) || !names.any(|mapped| fold(mapped) == name) {
             return None;
         }
@@ -67,8 +73,11 @@ impl Bindings {
             return None;
         }
         let next = self.0.iter().filter_map(|(name, bound)| {
-            let holder =
-                if *bound == group { find(name).filter(|found| *found != group) } else { Some(*bound) };
+            let holder = if *bound == group {
+                find(name).filter(|found| *found != group)
+            } else {
+                Some(*bound)
+            };
             Some((name.clone(), holder?))
         });
         Some(Self(next.collect()))

@@ -65,7 +65,8 @@ fn display_name(attributes: &Map<String, Value>) -> Option<String> {
     let name = attributes.get("name");
     let part = |key: &str| text(name.and_then(|name| name.get(key)));
     text(attributes.get("displayName")).or_else(|| part("formatted")).or_else(|| {
-        let parts: Vec<String> = [part("givenName"), part("familyName")].into_iter().flatten().collect();
+        let parts: Vec<String> =
+            [part("givenName"), part("familyName")].into_iter().flatten().collect();
         (!parts.is_empty()).then(|| parts.join(" "))
     })
 }
@@ -99,7 +100,8 @@ mod tests {
 
     #[test]
     fn the_email_is_the_primary_then_the_work_then_the_first_one() {
-        let email = |emails: Value| profile(&json!({"userName": "a", "emails": emails})).email.unwrap();
+        let email =
+            |emails: Value| profile(&json!({"userName": "a", "emails": emails})).email.unwrap();
         let home = json!({"type": "home", "value": "home@x"});
         let work = json!({"type": "Work", "value": "work@x"});
         let primary = json!({"type": "other", "value": "primary@x", "primary": true});

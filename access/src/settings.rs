@@ -256,7 +256,10 @@ fn check_name(key: &str, name: &str) -> Result<(), SettingsError> {
         return Err(SettingsError::new(key, "expected a name, found an empty one"));
     }
     if name.chars().count() > NAME_CHARS_MAX {
-        return Err(SettingsError::new(key, format!("expected at most {NAME_CHARS_MAX} characters")));
+        return Err(SettingsError::new(
+            key,
+            format!("expected at most {NAME_CHARS_MAX} characters"),
+        ));
     }
     Ok(())
 }

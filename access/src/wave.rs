@@ -154,7 +154,10 @@ impl OpenWave {
 
 /// `at` plus `by`, or the end of time.
 pub fn later(at: Timestamp, by: Duration) -> Timestamp {
-    SignedDuration::try_from(by).ok().and_then(|by| at.checked_add(by).ok()).unwrap_or(Timestamp::MAX)
+    SignedDuration::try_from(by)
+        .ok()
+        .and_then(|by| at.checked_add(by).ok())
+        .unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]

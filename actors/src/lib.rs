@@ -1,1 +1,39 @@
-//! Placeholder.
+//! Who may change what, and when.
+//!
+//! ```text
+//! Directory                 finds or starts tenants; supervises them
+//! └─ TenantActor            routes; counts the wave; bounds what is in flight
+//!    ├─ UserActor …         the only writer of one user and its account
+//!    ├─ GroupActor …        the only writer of one group
+//!    └─ ReconcilerActor     settle timer, random sweep timer, passes
+//! ```
+//!
+//! From outside this is a [`Service`], which finds a [`Tenant`], which takes requests. Behind
+//! them each request goes to the actor of its tenant, and from there to the actor of its user or
+//! group, so that changes to one thing are serialized; what a request means is decided by pure
+//! functions; the answer is given when the change is on disk.
+//!
+//! Promises: nothing is answered before it is committed. Every wait has a limit, and so have
+//! queues: a permit is taken before a message is sent, because mailboxes have no bound of their
+//! own. A panic costs one request its answer, and nobody else anything.
+//!
+//! Not here: HTTP, tokens, rate limits, the storage engine. Reads do not pass through actors.
+
+pub mod clock;
+pub mod config;
+pub mod error;
+pub mod observe;
+pub mod reconciler;
+pub mod service;
+pub mod shared;
+pub mod version;
+
+mod directory;
+mod group;
+mod tenant;
+mod user;
+
+pub use clock::{Clock, SystemClock, TokioClock};
+pub use error::ChangeError;
+pub use service::{Limits, Service, Tenant};
+pub use version::Precondition;

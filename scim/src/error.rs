@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 
 use crate::urn;
 
+/// How much of a detail is told.
+const DETAIL_BYTES_MAX: usize = 500;
+
 /// The detail error keywords of RFC 7644 table 9, and those of RFC 9865 for cursors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -73,9 +76,11 @@ pub struct Error {
 }
 
 impl Error {
-    /// A refusal with any status.
+    /// A refusal with any status. The detail may quote the client, so it is cut where it is long.
     pub fn new(status: u16, scim_type: Option<ScimType>, detail: impl Into<String>) -> Self {
-        Self { status, scim_type, detail: detail.into() }
+        let mut detail = detail.into();
+        detail.truncate(detail.floor_char_boundary(DETAIL_BYTES_MAX));
+        Self { status, scim_type, detail }
     }
 
     /// 400 `invalidValue`.

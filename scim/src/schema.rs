@@ -1,15 +1,15 @@
 //! Schemas and attribute characteristics (RFC 7643 §2.2, §7, §8.7).
 //!
-//! The tables of [`core`](self::core) are the only list of what a resource may hold: bodies,
+//! The tables of [`tables`] are the only list of what a resource may hold: bodies,
 //! paths, filters, projection and discovery all read them. Names are found without regard to case
 //! (RFC 7643 §2.1). `password` has no entry: it is accepted and dropped, so nothing can return it.
 //!
 //! Not here: values (see `values`), paths with filters (see [`crate::path`]), the JSON of
 //! `/Schemas` (see [`crate::discovery`]).
 
-mod core;
+mod tables;
 
-pub use self::core::{COMMON, ENTERPRISE_USER, GROUP, USER};
+pub use self::tables::{COMMON, ENTERPRISE_USER, GROUP, USER};
 use crate::urn;
 
 /// The resource types that are served.
@@ -283,14 +283,14 @@ pub(crate) fn resolve(resource_type: ResourceType, name: &str) -> Result<Named, 
         if core.id.eq_ignore_ascii_case(name) {
             return Ok(Named::Core);
         }
-        if let Some(rest) = urn::strip(name, core.id) {
+        if let Some(rest) = urn::strip_known(name, core.id) {
             return resolve_in(resource_type, None, rest).ok_or_else(unknown);
         }
         for &extension in resource_type.extensions() {
             if extension.id.eq_ignore_ascii_case(name) {
                 return Ok(Named::Extension(extension));
             }
-            if let Some(rest) = urn::strip(name, extension.id) {
+            if let Some(rest) = urn::strip_known(name, extension.id) {
                 return resolve_in(resource_type, Some(extension), rest).ok_or_else(unknown);
             }
         }
@@ -357,6 +357,7 @@ mod tests {
             ("manager", enterprise("manager")),
             ("manager.value", enterprise("manager.value")),
             (&enterprise("DEPARTMENT"), enterprise("department")),
+            (&format!("{}.division", urn::ENTERPRISE_USER), enterprise("division")),
             ("password", "Password".to_owned()),
             ("urn:example:x:1.0:User:tag", "Foreign(".to_owned()),
         ] {

@@ -56,6 +56,15 @@ pub(crate) fn has_prefix(text: &str, prefix: &str) -> bool {
     text.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix))
 }
 
+/// What follows the URN of a schema of ours and a colon, letter case aside. Entra's jobs of 2018
+/// put a dot there.
+pub(crate) fn strip_known<'a>(text: &'a str, urn: &str) -> Option<&'a str> {
+    if !has_prefix(text, urn) {
+        return None;
+    }
+    text.get(urn.len()..)?.strip_prefix([':', '.']).filter(|rest| !rest.is_empty())
+}
+
 /// What follows `urn` and a colon at the start of `text`, letter case aside.
 pub(crate) fn strip<'a>(text: &'a str, urn: &str) -> Option<&'a str> {
     if !has_prefix(text, urn) {

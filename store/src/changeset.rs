@@ -158,7 +158,8 @@ pub enum Operation {
         /// The changes, in order.
         changes: Vec<MemberChange>,
     },
-    /// Keep an account.
+    /// Keep an account. Refused unless the kept one has the revision that this one was read with;
+    /// a new account has revision 0.
     PutAccount(Box<Account>),
     /// Mark somebody as owed a decision.
     Mark(Marked),

@@ -54,7 +54,8 @@ impl<'a> Overlay<'a> {
         let mut pairs: BTreeMap<Vec<u8>, Option<Vec<u8>>> = BTreeMap::new();
         for layer in [&self.batch, &self.change] {
             let written = layer.range((table, prefix.to_vec())..);
-            let inside = written.take_while(|((at, key), _)| *at == table && key.starts_with(prefix));
+            let inside =
+                written.take_while(|((at, key), _)| *at == table && key.starts_with(prefix));
             pairs.extend(inside.map(|((_, key), payload)| (key.clone(), payload.clone())));
         }
         let mut damaged = None;

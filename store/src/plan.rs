@@ -159,8 +159,15 @@ impl<'p, 'a> Change<'p, 'a> {
     }
 
     fn put_account(&mut self, account: &Account) -> Planned<()> {
-        let payload = encode_json(Table::Accounts, account)?;
-        self.overlay.put(Table::Accounts, key::user(self.tenant, account.id), payload);
+        let key = key::user(self.tenant, account.id);
+        let kept = self.overlay.get(Table::Accounts, &key)?;
+        let kept = kept.as_deref().map_or(Ok(0), crate::record::account_revision)?;
+        if kept != account.revision {
+            return Err(Refusal::RevisionMoved.into());
+        }
+        let mut payload = (kept + 1).to_le_bytes().to_vec();
+        payload.extend(encode_json(Table::Accounts, account)?);
+        self.overlay.put(Table::Accounts, key, payload);
         Ok(())
     }
 

@@ -6,7 +6,7 @@
 //! too. Resources carry a small binary header in front of their JSON, so that an index, a version
 //! or a member count can be read and changed without parsing it.
 
-use access::{GroupId, UserId, WaveId};
+use access::{Account, GroupId, UserId, WaveId};
 use jiff::Timestamp;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -88,8 +88,30 @@ impl Record {
         let has_external = reader.byte()? == 1;
         let external = reader.text()?;
         let external_id = has_external.then_some(external);
-        Some(Self { revision, created, modified, members, name, external_id, body: reader.0.to_vec() })
+        Some(Self {
+            revision,
+            created,
+            modified,
+            members,
+            name,
+            external_id,
+            body: reader.0.to_vec(),
+        })
     }
+}
+
+/// The revision in front of an account's JSON.
+pub(crate) fn account_revision(payload: &[u8]) -> Result<u64, ReadError> {
+    Reader(payload).u64().ok_or(ReadError::Damaged { table: Table::Accounts.name() })
+}
+
+/// An account from its row: revision and JSON.
+pub(crate) fn decode_account(payload: &[u8]) -> Result<Account, ReadError> {
+    let damaged = || ReadError::Damaged { table: Table::Accounts.name() };
+    let (revision, json) = payload.split_first_chunk::<8>().ok_or_else(damaged)?;
+    let mut account: Account = serde_json::from_slice(json).map_err(|_| damaged())?;
+    account.revision = u64::from_le_bytes(*revision);
+    Ok(account)
 }
 
 /// Whom a dirty mark is on.

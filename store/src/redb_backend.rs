@@ -14,8 +14,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use redb::{
-    Database, DatabaseError, ReadTransaction, ReadableDatabase, TableDefinition,
-    TableError,
+    Database, DatabaseError, ReadTransaction, ReadableDatabase, TableDefinition, TableError,
 };
 
 use crate::changeset::Changeset;
@@ -71,7 +70,9 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// It was written by a newer version.
-    #[error("the data has format {found}, this version knows formats up to {FORMAT}: use a newer slackwater")]
+    #[error(
+        "the data has format {found}, this version knows formats up to {FORMAT}: use a newer slackwater"
+    )]
     Newer {
         /// Its format.
         found: u32,
@@ -139,10 +140,11 @@ impl RedbStore {
     fn open_with(opener: Opener, path: &Path) -> Result<Self, OpenError> {
         let database = open_database(&opener, path)?;
         prepare(&database, path)?;
-        let shared =
-            Arc::new(Shared { database: RwLock::new(Some(Arc::new(database))), opener });
-        let writer = Writer::start(RedbBackend { shared: Arc::clone(&shared) })
-            .map_err(|error| OpenError::Failed { path: path.to_owned(), reason: error.to_string() })?;
+        let shared = Arc::new(Shared { database: RwLock::new(Some(Arc::new(database))), opener });
+        let writer =
+            Writer::start(RedbBackend { shared: Arc::clone(&shared) }).map_err(|error| {
+                OpenError::Failed { path: path.to_owned(), reason: error.to_string() }
+            })?;
         Ok(Self { writer, shared })
     }
 
@@ -236,8 +238,7 @@ fn prepare(database: &Database, path: &Path) -> Result<(), OpenError> {
             }),
         };
     }
-    let format =
-        crate::record::seal(Table::Meta, FORMAT_KEY, FORMAT.to_le_bytes().to_vec());
+    let format = crate::record::seal(Table::Meta, FORMAT_KEY, FORMAT.to_le_bytes().to_vec());
     let writes = vec![(Table::Meta, FORMAT_KEY.to_vec(), Some(format))];
     write(database, writes, &Table::ALL).map_err(|error| match error {
         WriteError::NotWritten(reason) | WriteError::Unknown(reason) => failed(reason),
@@ -276,8 +277,7 @@ impl Backend for RedbBackend {
     }
 
     fn reopen(&mut self) -> Result<(), String> {
-        let closed =
-            self.shared.database.write().unwrap_or_else(PoisonError::into_inner).take();
+        let closed = self.shared.database.write().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(mut database) = closed {
             let deadline = Instant::now() + READERS_WAIT_MAX;
             loop {
@@ -338,8 +338,7 @@ struct RedbView {
 
 /// A panic inside redb is a damaged page.
 fn guarded<T>(table: Table, read: impl FnOnce() -> Result<T, ReadError>) -> Result<T, ReadError> {
-    catch_unwind(AssertUnwindSafe(read))
-        .unwrap_or(Err(ReadError::Damaged { table: table.name() }))
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or(Err(ReadError::Damaged { table: table.name() }))
 }
 
 fn unavailable(error: impl std::fmt::Display) -> ReadError {

@@ -215,12 +215,7 @@ impl Snapshot {
     }
 
     /// The member with these 16 bytes as its id, if the group has it.
-    pub fn member(
-        &self,
-        tenant: TenantKey,
-        group: GroupId,
-        id: &[u8; 16],
-    ) -> Read<Option<Member>> {
+    pub fn member(&self, tenant: TenantKey, group: GroupId, id: &[u8; 16]) -> Read<Option<Member>> {
         let tag = self.get(Table::Members, &key::member(tenant, group, id))?;
         Ok(tag.map(|tag| member_of(*id, &tag)))
     }
@@ -272,7 +267,8 @@ impl Snapshot {
 
     /// One account, also of a deleted user.
     pub fn account(&self, tenant: TenantKey, user: UserId) -> Read<Option<Account>> {
-        self.json(Table::Accounts, &key::user(tenant, user))
+        let payload = self.get(Table::Accounts, &key::user(tenant, user))?;
+        payload.as_deref().map(record::decode_account).transpose()
     }
 
     /// Accounts, oldest first, after `after`, at most `limit`.
@@ -286,7 +282,15 @@ impl Snapshot {
         if let Some(after) = after {
             range = range.after(key::user(tenant, after));
         }
-        self.json_rows(Table::Accounts, &range, Order::Ascending, limit)
+        let mut found = Vec::new();
+        self.scan(Table::Accounts, &range, Order::Ascending, |_, payload| {
+            if found.len() >= limit {
+                return Ok(ControlFlow::Break(()));
+            }
+            found.push(record::decode_account(payload)?);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(found)
     }
 
     /// One mark.
@@ -376,13 +380,15 @@ impl Snapshot {
         mut visit: impl FnMut(&[u8], &[u8]) -> Read<Flow>,
     ) -> Read<()> {
         let mut failed = None;
-        self.view.scan(table, range, order, &mut |key, sealed| {
-            match record::open(table, key, sealed).and_then(|payload| visit(key, payload)) {
-                Ok(flow) => flow,
-                Err(error) => {
-                    failed = Some(error);
-                    ControlFlow::Break(())
-                }
+        self.view.scan(table, range, order, &mut |key, sealed| match record::open(
+            table, key, sealed,
+        )
+        .and_then(|payload| visit(key, payload))
+        {
+            Ok(flow) => flow,
+            Err(error) => {
+                failed = Some(error);
+                ControlFlow::Break(())
             }
         })?;
         failed.map_or(Ok(()), Err)
@@ -469,7 +475,10 @@ pub(crate) fn decode_json<T: DeserializeOwned>(table: Table, payload: &[u8]) -> 
 
 pub(crate) fn encode_json<T: Serialize>(table: Table, value: &T) -> Read<Vec<u8>> {
     serde_json::to_vec(value).map_err(|error| {
-        ReadError::Unavailable(format!("a row of table {} cannot be encoded: {error}", table.name()))
+        ReadError::Unavailable(format!(
+            "a row of table {} cannot be encoded: {error}",
+            table.name()
+        ))
     })
 }
 

@@ -33,8 +33,7 @@ pub fn make(
 ) -> Result<(Token, String), NoRandomness> {
     let id = TokenId::new(now);
     let secret = random_hex()?;
-    let token =
-        Token { id, label, secret_sha256: sha256(&secret), created_at: now, expires_at };
+    let token = Token { id, label, secret_sha256: sha256(&secret), created_at: now, expires_at };
     let public = id.to_string().replace('-', "");
     Ok((token, format!("sw_{public}_{secret}")))
 }
@@ -79,7 +78,8 @@ impl Presented {
 }
 
 fn public_id(text: &str) -> Option<TokenId> {
-    let canonical = text.len() == 32 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    let canonical =
+        text.len() == 32 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
     let number = canonical.then(|| u128::from_str_radix(text, 16).ok())??;
     Some(TokenId::from_bytes(number.to_be_bytes()))
 }
@@ -106,7 +106,16 @@ mod tests {
         let (record, text) = make("entra".into(), at(0), None).unwrap();
         let (_, other) = make("entra".into(), at(0), None).unwrap();
         let swapped = format!("{}{}", &text[..36], &other[36..]);
-        for wrong in ["", "sw_", "sw__", "Bearer x", &other, &swapped, &text[..text.len() - 1], &text.to_uppercase()] {
+        for wrong in [
+            "",
+            "sw_",
+            "sw__",
+            "Bearer x",
+            &other,
+            &swapped,
+            &text[..text.len() - 1],
+            &text.to_uppercase(),
+        ] {
             assert!(!Presented::read(wrong).matches(Some(&record), at(1)), "{wrong}");
         }
         assert!(!Presented::read(&text).matches(None, at(1)));

@@ -168,8 +168,7 @@ impl<B: Backend> Worker<B> {
         }
         let writes = if planner.is_empty() { Writes::new() } else { planner.into_writes() };
         drop(view);
-        let written =
-            if writes.is_empty() { Ok(()) } else { self.backend.write(writes) };
+        let written = if writes.is_empty() { Ok(()) } else { self.backend.write(writes) };
         let error = match written {
             Ok(()) => {
                 for (reply, committed) in planned {

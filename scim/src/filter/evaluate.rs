@@ -46,8 +46,8 @@ fn any(subject: &Subject, object: &Map<String, Value>, test: impl Fn(&Value) -> 
     let (value, sub) = match subject {
         Subject::Known(known) => (document::get(object, &known.place), known.sub),
         Subject::Element(sub) => (object.get(sub.name), None),
-        Subject::Foreign(text) => {
-            (Foreign::locate(object, text).and_then(|foreign| foreign.get(object)), None)
+        Subject::Foreign(name) => {
+            (Foreign::locate(object, name).and_then(|foreign| foreign.get(object)), None)
         }
     };
     let test = |value: &Value| match sub {

@@ -1,0 +1,206 @@
+//! The directory actor: finds or starts tenants, and supervises them.
+//!
+//! A tenant whose actor fails is started again after a back-off, whether or not anybody asks for
+//! it: its sweeps must go on.
+
+use std::collections::HashMap;
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use access::TenantId;
+use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
+use store::{Store, TenantKey};
+use tokio::sync::Semaphore;
+
+use crate::clock::Clock;
+use crate::config::ActiveConfig;
+use crate::error::ChangeError;
+use crate::service::{Limits, Tenant};
+use crate::shared::Shared;
+use crate::tenant::{TenantActor, TenantArguments};
+
+/// How long a failed tenant rests before it is started again, at first and at most.
+const REST_MIN: Duration = Duration::from_millis(100);
+const REST_MAX: Duration = Duration::from_secs(30);
+
+/// The live tenants, for all who look one up.
+pub(crate) type Tenants = Arc<RwLock<HashMap<TenantId, Tenant>>>;
+
+/// What the directory can be told.
+#[derive(Debug)]
+pub(crate) enum DirectoryMessage {
+    /// Find or start a tenant.
+    Open {
+        /// Which one.
+        tenant: store::tenant::Tenant,
+        /// Gets it.
+        reply_to: RpcReplyPort<Result<Tenant, ChangeError>>,
+    },
+    /// Stop a tenant that was deleted.
+    Close {
+        /// Which one.
+        id: TenantId,
+        /// Told when it no longer takes messages.
+        reply_to: RpcReplyPort<()>,
+    },
+    /// Start a tenant again. Sent by a timer.
+    Reopen(TenantId),
+}
+
+/// What the directory is started with.
+pub(crate) struct DirectoryArguments {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) limits: Limits,
+    pub(crate) tenants: Tenants,
+    pub(crate) permits: Arc<Semaphore>,
+}
+
+/// The actor; see the module.
+pub(crate) struct DirectoryActor;
+
+/// What it knows between messages.
+pub(crate) struct DirectoryState {
+    arguments: DirectoryArguments,
+    node_live: Arc<AtomicUsize>,
+    ids: HashMap<ActorId, TenantId>,
+    failures: HashMap<TenantId, u32>,
+}
+
+impl Actor for DirectoryActor {
+    type Msg = DirectoryMessage;
+    type State = DirectoryState;
+    type Arguments = DirectoryArguments;
+
+    async fn pre_start(
+        &self,
+        _: ActorRef<DirectoryMessage>,
+        arguments: DirectoryArguments,
+    ) -> Result<DirectoryState, ActorProcessingErr> {
+        Ok(DirectoryState {
+            arguments,
+            node_live: Arc::default(),
+            ids: HashMap::new(),
+            failures: HashMap::new(),
+        })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<DirectoryMessage>,
+        message: DirectoryMessage,
+        state: &mut DirectoryState,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            DirectoryMessage::Open { tenant, reply_to } => {
+                // The requester may have timed out; the tenant is there for the next one.
+                let _ = reply_to.send(state.open(&myself, &tenant).await);
+            }
+            DirectoryMessage::Close { id, reply_to } => {
+                state.close(&id);
+                let _ = reply_to.send(());
+            }
+            DirectoryMessage::Reopen(id) => {
+                let tenant = state.arguments.store.snapshot()?.tenant(&id)?;
+                if let Some(tenant) = tenant
+                    && let Err(error) = state.open(&myself, &tenant).await
+                {
+                    tracing::error!(tenant.id = %id, %error, "a tenant could not be started");
+                    state.reopen_later(&myself, id);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        myself: ActorRef<DirectoryMessage>,
+        event: SupervisionEvent,
+        state: &mut DirectoryState,
+    ) -> Result<(), ActorProcessingErr> {
+        let (cell, failure) = match event {
+            SupervisionEvent::ActorTerminated(cell, ..) => (cell, None),
+            SupervisionEvent::ActorFailed(cell, error) => (cell, Some(error.to_string())),
+            _ => return Ok(()),
+        };
+        let Some(id) = state.ids.remove(&cell.get_id()) else { return Ok(()) };
+        let was_live = state.forget(&id, cell.get_id());
+        if let Some(error) = failure {
+            tracing::error!(tenant.id = %id, error, "a tenant's actor failed");
+        }
+        if was_live {
+            state.reopen_later(&myself, id);
+        }
+        Ok(())
+    }
+}
+
+impl DirectoryState {
+    async fn open(
+        &mut self,
+        myself: &ActorRef<DirectoryMessage>,
+        tenant: &store::tenant::Tenant,
+    ) -> Result<Tenant, ChangeError> {
+        if let Some(live) = self.live(&tenant.id, tenant.key) {
+            return Ok(live);
+        }
+        let DirectoryArguments { store, clock, limits, permits, .. } = &self.arguments;
+        let snapshot = store.snapshot()?;
+        let config = snapshot.config(tenant.key)?.ok_or(ChangeError::NotFound)?;
+        let feed = snapshot.counts(tenant.key)?.feed;
+        drop(snapshot);
+        let shared = Arc::new(Shared::new(
+            tenant,
+            ActiveConfig::from(config),
+            feed,
+            Arc::clone(store),
+            Arc::clone(clock),
+            limits.in_flight_per_tenant_max,
+        ));
+        let arguments = TenantArguments {
+            shared: Arc::clone(&shared),
+            limits: limits.clone(),
+            node_live: Arc::clone(&self.node_live),
+        };
+        let (actor, _) = TenantActor::spawn_linked(None, TenantActor, arguments, myself.get_cell())
+            .await
+            .map_err(|error| ChangeError::unavailable(error.to_string()))?;
+        self.ids.insert(actor.get_id(), tenant.id.clone());
+        let opened = Tenant::new(shared, actor, Arc::clone(permits));
+        let mut tenants = self.arguments.tenants.write().unwrap_or_else(PoisonError::into_inner);
+        tenants.insert(tenant.id.clone(), opened.clone());
+        Ok(opened)
+    }
+
+    fn live(&self, id: &TenantId, key: TenantKey) -> Option<Tenant> {
+        let tenants = self.arguments.tenants.read().unwrap_or_else(PoisonError::into_inner);
+        tenants.get(id).filter(|tenant| tenant.key() == key).cloned()
+    }
+
+    fn close(&mut self, id: &TenantId) {
+        let mut tenants = self.arguments.tenants.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(tenant) = tenants.remove(id) {
+            tenant.stop();
+        }
+        self.failures.remove(id);
+    }
+
+    /// Takes an ended actor off the list. Answers whether it was the live one of its tenant.
+    fn forget(&mut self, id: &TenantId, actor: ActorId) -> bool {
+        let mut tenants = self.arguments.tenants.write().unwrap_or_else(PoisonError::into_inner);
+        let was_live = tenants.get(id).is_some_and(|tenant| tenant.actor_id() == actor);
+        if was_live {
+            tenants.remove(id);
+        }
+        was_live
+    }
+
+    fn reopen_later(&mut self, myself: &ActorRef<DirectoryMessage>, id: TenantId) {
+        let failures = self.failures.entry(id.clone()).or_default();
+        *failures = failures.saturating_add(1);
+        let rest = REST_MIN.saturating_mul(1 << (*failures).min(16)).min(REST_MAX);
+        myself.send_after(rest, || DirectoryMessage::Reopen(id));
+    }
+}

@@ -1,0 +1,412 @@
+//! The service: what the faces (HTTP, command line) hold to change anything.
+//!
+//! A [`Service`] finds [`Tenant`]s; a tenant takes requests. Every request takes a permit of its
+//! tenant and of the node before a message is sent, waits for one no longer than a moment, and
+//! for its answer no longer than a fraction of the 60 s that Entra waits.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use access::{Account, GroupId, TenantId, UserId};
+use ractor::rpc::CallResult;
+use ractor::{Actor, ActorId, ActorRef, RpcReplyPort};
+use scim::patch::Patch;
+use scim::resource::Created;
+use serde_json::Value;
+use store::tenant::Token;
+use store::{Changeset, Operation, Record, Store, TenantKey};
+use tokio::sync::Semaphore;
+
+use crate::clock::Clock;
+use crate::directory::{DirectoryActor, DirectoryArguments, DirectoryMessage, Tenants};
+use crate::error::ChangeError;
+use crate::group::GroupMessage;
+use crate::reconciler::ReconcilerMessage;
+pub use crate::reconciler::pass::Report;
+use crate::shared::{Shared, WriteGuard};
+use crate::tenant::TenantMessage;
+use crate::user::UserMessage;
+pub use crate::user::{ManualAct, RoleChange};
+use crate::version::Precondition;
+
+mod settings;
+mod tokens;
+
+/// How long a request may wait for its actor's answer. Entra gives up after 60 s.
+const ANSWER_WAIT_MAX: Duration = Duration::from_secs(20);
+/// How long a request waits for a permit before it is told to come again.
+const PERMIT_WAIT_MAX: Duration = Duration::from_secs(2);
+/// How long a reconciliation of a whole tenant may take while somebody waits for it.
+const PASS_WAIT_MAX: Duration = Duration::from_secs(50);
+/// Rows of a deleted tenant that go in one transaction.
+const PURGED_AT_ONCE: usize = 1_000;
+/// Tenants that are opened at once at the start.
+const TENANTS_PER_PAGE: usize = 256;
+
+/// How much may go on at once.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Requests of one tenant in flight.
+    pub in_flight_per_tenant_max: usize,
+    /// Requests in flight.
+    pub in_flight_max: usize,
+    /// Live user actors of one tenant, and likewise group actors.
+    pub live_actors_per_tenant_max: usize,
+    /// Live user and group actors.
+    pub live_actors_max: usize,
+    /// How long an actor is kept without a message.
+    pub idle: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            in_flight_per_tenant_max: 1_024,
+            in_flight_max: 8_192,
+            live_actors_per_tenant_max: 5_000,
+            live_actors_max: 50_000,
+            idle: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Everything that can be changed, behind actors.
+#[derive(Clone)]
+pub struct Service {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    directory: ActorRef<DirectoryMessage>,
+    tenants: Tenants,
+}
+
+/// One tenant, live.
+#[derive(Clone)]
+pub struct Tenant {
+    shared: Arc<Shared>,
+    actor: ActorRef<TenantMessage>,
+    node_permits: Arc<Semaphore>,
+}
+
+impl Service {
+    /// Starts the directory.
+    pub async fn start(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        limits: Limits,
+    ) -> Result<Self, ChangeError> {
+        let tenants = Tenants::default();
+        let arguments = DirectoryArguments {
+            store: Arc::clone(&store),
+            clock: Arc::clone(&clock),
+            tenants: Arc::clone(&tenants),
+            permits: Arc::new(Semaphore::new(limits.in_flight_max)),
+            limits,
+        };
+        let (directory, _) = DirectoryActor::spawn(None, DirectoryActor, arguments)
+            .await
+            .map_err(|error| ChangeError::unavailable(error.to_string()))?;
+        Ok(Self { store, clock, directory, tenants })
+    }
+
+    /// The store, to read from.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// The time.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// Opens every tenant and goes on purging deleted ones: what an earlier life left to do is
+    /// taken up whether or not a request comes.
+    pub async fn open_all(&self) -> Result<(), ChangeError> {
+        let mut after: Option<TenantId> = None;
+        loop {
+            let page = self.store.snapshot()?.tenants(after.as_ref(), TENANTS_PER_PAGE)?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.id.clone());
+            for tenant in &page {
+                self.tenant(tenant).await?;
+            }
+        }
+        for key in self.store.snapshot()?.tenants_to_purge()? {
+            self.purge(key).await?;
+        }
+        Ok(())
+    }
+
+    /// Finds or starts a tenant.
+    pub async fn tenant(&self, tenant: &store::tenant::Tenant) -> Result<Tenant, ChangeError> {
+        {
+            let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(live) = tenants.get(&tenant.id).filter(|live| live.key() == tenant.key) {
+                return Ok(live.clone());
+            }
+        }
+        let tenant = tenant.clone();
+        let message = |reply_to| DirectoryMessage::Open { tenant, reply_to };
+        answered(self.directory.call(message, Some(ANSWER_WAIT_MAX)).await)?
+    }
+
+    /// The live tenants.
+    pub fn live_tenants(&self) -> Vec<Tenant> {
+        let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
+        tenants.values().cloned().collect()
+    }
+
+    /// Makes a tenant with its first token.
+    pub async fn create_tenant(
+        &self,
+        id: TenantId,
+        name: String,
+        token: Token,
+    ) -> Result<(), ChangeError> {
+        let token = Box::new(token);
+        let create = Operation::CreateTenant { id, name, token };
+        self.commit(TenantKey::SERVICE, create).await
+    }
+
+    /// Deletes a tenant: it is gone at once; its rows follow in the background.
+    pub async fn delete_tenant(&self, id: &TenantId) -> Result<(), ChangeError> {
+        let tenant = self.store.snapshot()?.tenant(id)?.ok_or(ChangeError::NotFound)?;
+        self.commit(TenantKey::SERVICE, Operation::DeleteTenant { id: id.clone() }).await?;
+        let message = |reply_to| DirectoryMessage::Close { id: id.clone(), reply_to };
+        answered(self.directory.call(message, Some(ANSWER_WAIT_MAX)).await)?;
+        let service = self.clone();
+        tokio::spawn(async move {
+            if let Err(error) = service.purge(tenant.key).await {
+                tracing::warn!(%error, "rows of a deleted tenant are left for the next start");
+            }
+        });
+        Ok(())
+    }
+
+    async fn purge(&self, tenant: TenantKey) -> Result<(), ChangeError> {
+        loop {
+            let purge = Operation::Purge { tenant, rows_max: PURGED_AT_ONCE };
+            let change = Changeset::new(TenantKey::SERVICE, self.clock.now(), None).with(purge);
+            if !self.store.commit(change).wait().await?.more_to_purge {
+                return Ok(());
+            }
+            // Between two pieces others get their turn at the writer.
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn commit(&self, tenant: TenantKey, operation: Operation) -> Result<(), ChangeError> {
+        let change = Changeset::new(tenant, self.clock.now(), None).with(operation);
+        let committed = tokio::time::timeout(ANSWER_WAIT_MAX, self.store.commit(change).wait());
+        match committed.await {
+            Ok(answer) => Ok(answer.map(drop)?),
+            Err(_) => Err(ChangeError::unknown("the disk did not answer in time")),
+        }
+    }
+}
+
+impl Tenant {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        actor: ActorRef<TenantMessage>,
+        node_permits: Arc<Semaphore>,
+    ) -> Self {
+        Self { shared, actor, node_permits }
+    }
+
+    /// Its number in the store.
+    pub fn key(&self) -> TenantKey {
+        self.shared.key
+    }
+
+    /// What may be read of it without waiting.
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    pub(crate) fn actor_id(&self) -> ActorId {
+        self.actor.get_id()
+    }
+
+    pub(crate) fn stop(&self) {
+        self.actor.stop(Some("the tenant was deleted".into()));
+    }
+
+    // --- requests of the directory ---------------------------------------------------------------
+
+    /// Creates a user.
+    pub async fn create_user(
+        &self,
+        write: &WriteGuard,
+        created: Created,
+    ) -> Result<(UserId, Record), ChangeError> {
+        let id = crate::group::user_id_of(&created.resource)
+            .ok_or_else(|| ChangeError::unavailable("a user was made without an id of ours"))?;
+        let (created, write) = (Box::new(created), write.clone());
+        let message = |reply_to| TenantMessage::CreateUser { id, created, write, reply_to };
+        Ok((id, self.ask(message).await?))
+    }
+
+    /// Applies a PATCH to a user. Answers it as committed.
+    pub async fn patch_user(
+        &self,
+        write: &WriteGuard,
+        id: UserId,
+        patch: Patch,
+        precondition: Precondition,
+    ) -> Result<Record, ChangeError> {
+        let write = write.clone();
+        self.ask_user(id, |reply_to| UserMessage::Patch { patch, precondition, write, reply_to })
+            .await
+    }
+
+    /// Applies a PUT to a user. Answers it as committed.
+    pub async fn replace_user(
+        &self,
+        write: &WriteGuard,
+        id: UserId,
+        body: Value,
+        precondition: Precondition,
+    ) -> Result<Record, ChangeError> {
+        let write = write.clone();
+        self.ask_user(id, |reply_to| UserMessage::Replace { body, precondition, write, reply_to })
+            .await
+    }
+
+    /// Deletes a user.
+    pub async fn delete_user(
+        &self,
+        write: &WriteGuard,
+        id: UserId,
+        precondition: Precondition,
+    ) -> Result<(), ChangeError> {
+        let write = write.clone();
+        self.ask_user(id, |reply_to| UserMessage::Delete { precondition, write, reply_to }).await
+    }
+
+    /// Creates a group.
+    pub async fn create_group(
+        &self,
+        write: &WriteGuard,
+        created: Created,
+    ) -> Result<(GroupId, Record), ChangeError> {
+        let id = crate::group::id_of(&created.resource)
+            .ok_or_else(|| ChangeError::unavailable("a group was made without an id of ours"))?;
+        let (created, write) = (Box::new(created), write.clone());
+        let message = |reply_to| TenantMessage::CreateGroup { id, created, write, reply_to };
+        Ok((id, self.ask(message).await?))
+    }
+
+    /// Applies a PATCH to a group. Answers its revision.
+    pub async fn patch_group(
+        &self,
+        write: &WriteGuard,
+        id: GroupId,
+        patch: Patch,
+        precondition: Precondition,
+    ) -> Result<u64, ChangeError> {
+        let write = write.clone();
+        self.ask_group(id, |reply_to| GroupMessage::Patch { patch, precondition, write, reply_to })
+            .await
+    }
+
+    /// Applies a PUT to a group. Answers its revision.
+    pub async fn replace_group(
+        &self,
+        write: &WriteGuard,
+        id: GroupId,
+        body: Value,
+        precondition: Precondition,
+    ) -> Result<u64, ChangeError> {
+        let write = write.clone();
+        self.ask_group(id, |reply_to| GroupMessage::Replace { body, precondition, write, reply_to })
+            .await
+    }
+
+    /// Deletes a group.
+    pub async fn delete_group(
+        &self,
+        write: &WriteGuard,
+        id: GroupId,
+        precondition: Precondition,
+    ) -> Result<u64, ChangeError> {
+        let write = write.clone();
+        self.ask_group(id, |reply_to| GroupMessage::Delete { precondition, write, reply_to }).await
+    }
+
+    // --- acts of an operator ---------------------------------------------------------------------
+
+    /// Locks, unlocks or sets a role, at once. Answers the account.
+    pub async fn act(&self, id: UserId, act: ManualAct) -> Result<Account, ChangeError> {
+        if self.shared.snapshot()?.account(self.key(), id)?.is_none() {
+            return Err(ChangeError::NotFound);
+        }
+        self.ask_user(id, |reply_to| UserMessage::Manual { act, reply_to }).await
+    }
+
+    /// Applies the rules to every account now, or tells what that would change.
+    pub async fn reconcile(&self, dry_run: bool) -> Result<Report, ChangeError> {
+        self.ask_reconciler(|reply_to| ReconcilerMessage::Reconcile { dry_run, reply_to }).await
+    }
+
+    // --- underneath ------------------------------------------------------------------------------
+
+    async fn ask_user<T: Send + 'static>(
+        &self,
+        id: UserId,
+        message: impl FnOnce(RpcReplyPort<Result<T, ChangeError>>) -> UserMessage,
+    ) -> Result<T, ChangeError> {
+        self.ask(|reply_to| TenantMessage::User(id, Box::new(message(reply_to)))).await
+    }
+
+    async fn ask_group<T: Send + 'static>(
+        &self,
+        id: GroupId,
+        message: impl FnOnce(RpcReplyPort<Result<T, ChangeError>>) -> GroupMessage,
+    ) -> Result<T, ChangeError> {
+        self.ask(|reply_to| TenantMessage::Group(id, Box::new(message(reply_to)))).await
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        message: impl FnOnce(RpcReplyPort<Result<T, ChangeError>>) -> TenantMessage,
+    ) -> Result<T, ChangeError> {
+        let permits =
+            async { tokio::try_join!(self.shared.permits.acquire(), self.node_permits.acquire()) };
+        let _permits = match tokio::time::timeout(PERMIT_WAIT_MAX, permits).await {
+            Ok(Ok(permits)) => permits,
+            Ok(Err(_)) => return Err(ChangeError::unavailable("the service is stopping")),
+            Err(_) => return Err(ChangeError::Overloaded),
+        };
+        self.shared.tenant_observed.sent();
+        answered(self.actor.call(message, Some(ANSWER_WAIT_MAX)).await)?
+    }
+
+    async fn ask_reconciler(
+        &self,
+        message: impl FnOnce(RpcReplyPort<Result<Report, ChangeError>>) -> ReconcilerMessage,
+    ) -> Result<Report, ChangeError> {
+        let reconciler = self
+            .shared
+            .reconciler()
+            .ok_or_else(|| ChangeError::unavailable("the reconciler is being started again"))?;
+        self.shared.reconciler_observed.sent();
+        answered(reconciler.call(message, Some(PASS_WAIT_MAX)).await)?
+    }
+}
+
+/// What a call came to. Only a message that was never delivered is known not to have had an
+/// effect.
+fn answered<T, M>(call: Result<CallResult<T>, ractor::MessagingErr<M>>) -> Result<T, ChangeError> {
+    match call {
+        Ok(CallResult::Success(answer)) => Ok(answer),
+        Ok(CallResult::Timeout) => Err(ChangeError::unknown("there was no answer in time")),
+        Ok(CallResult::SenderError) => Err(ChangeError::unknown("an actor failed")),
+        Err(_) => Err(ChangeError::unavailable("an actor has ended")),
+    }
+}
+
+impl std::fmt::Debug for Tenant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Tenant({})", self.shared.id)
+    }
+}

@@ -1,0 +1,57 @@
+//! Changing a tenant's settings: committed against the revision that was read, then applied to
+//! all accounts at once.
+
+use access::settings::Settings;
+use serde_json::Value;
+use store::{Changeset, Marked, Operation, Refusal, Requirement};
+
+use super::Tenant;
+use crate::error::ChangeError;
+use crate::reconciler::ReconcilerMessage;
+use crate::shared::attempt;
+
+/// Times that a change is made again because settings or groups' names moved.
+const ATTEMPTS_MAX: usize = 8;
+
+impl Tenant {
+    /// Applies a merge patch to the settings, and the new settings to every account that they
+    /// affect; those pending in an open wave are left to it. Answers the new settings.
+    pub async fn patch_settings(&self, patch: &Value) -> Result<Settings, ChangeError> {
+        let shared = self.shared();
+        let settings = attempt!(ATTEMPTS_MAX, self.try_patch_settings(patch))?;
+        shared.reload_config()?;
+        match self.ask_reconciler(|reply_to| ReconcilerMessage::SettingsChanged { reply_to }).await
+        {
+            Ok(_) => {}
+            // The settings stand and the pass goes on; only the wait for it has ended.
+            Err(error) => {
+                tracing::warn!(tenant.id = %shared.id, %error, "settings are still being applied");
+            }
+        }
+        Ok(settings)
+    }
+
+    async fn try_patch_settings(
+        &self,
+        patch: &Value,
+    ) -> Result<Result<Settings, Refusal>, ChangeError> {
+        let shared = self.shared();
+        let snapshot = shared.snapshot()?;
+        let config = snapshot.config(shared.key)?.ok_or(ChangeError::NotFound)?;
+        let settings = config.settings.merge_patch(patch)?;
+        let find = |name: &str| snapshot.group_by_name(shared.key, name).ok().flatten();
+        let bindings = config.bindings.rebind(&settings, find);
+        drop(snapshot);
+        if settings == config.settings && bindings == config.bindings {
+            return Ok(Ok(settings));
+        }
+        let change = Changeset::new(shared.key, shared.clock.now(), None)
+            .requiring(Requirement::Config(config.revision))
+            .requiring(Requirement::GroupNames(config.group_names))
+            .with(Operation::PutConfig { settings: Box::new(settings.clone()), bindings })
+            // Should the service stop now, the next start finds this and applies them.
+            .with(Operation::Mark(Marked::Tenant));
+        let outcome = shared.wait_or_moved(shared.store.commit(change)).await?;
+        Ok(outcome.map(|_| settings))
+    }
+}

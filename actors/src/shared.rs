@@ -1,0 +1,426 @@
+//! What the actors of one tenant share, and what may be read of them from outside.
+//!
+//! Nothing here waits: the configuration is swapped whole, the wave is a few counters behind a
+//! lock held for nanoseconds, and permits are counted by semaphores.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+
+use access::wave::{Wave, WaveTracker, WriteOutcome};
+use access::{GroupId, TenantId, UserId, WaveId};
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use ractor::ActorRef;
+use store::{
+    Changeset, CommitError, Committed, Marked, Operation, ReadError, Refusal, Snapshot, Store,
+    TenantKey,
+};
+use tokio::sync::{Semaphore, watch};
+
+use crate::clock::Clock;
+use crate::config::ActiveConfig;
+use crate::error::ChangeError;
+use crate::observe::Observed;
+use crate::reconciler::ReconcilerMessage;
+
+/// How often the counters of an open wave are written along with a change.
+const WAVE_SAVED_EVERY_MS: i64 = 1_000;
+/// How long a change may wait for the disk.
+const COMMIT_WAIT_MAX: Duration = Duration::from_secs(15);
+
+/// What the actors of one tenant share.
+pub struct Shared {
+    /// The tenant's number in the store.
+    pub key: TenantKey,
+    /// Its id.
+    pub id: TenantId,
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    config: ArcSwap<ActiveConfig>,
+    wave: Mutex<TrackedWave>,
+    feed: watch::Sender<u64>,
+    reconciler: Mutex<Option<ActorRef<ReconcilerMessage>>>,
+    pub(crate) permits: Semaphore,
+    /// The tenant actor's counters.
+    pub tenant_observed: Observed,
+    /// The reconciler's counters.
+    pub reconciler_observed: Observed,
+    live_users: RwLock<HashMap<UserId, Arc<Observed>>>,
+    live_groups: RwLock<HashMap<GroupId, Arc<Observed>>>,
+    next_sweep: Mutex<Option<Timestamp>>,
+}
+
+#[derive(Default)]
+struct TrackedWave {
+    tracker: WaveTracker,
+    /// The wave whose row was last written, and when.
+    saved: Option<(WaveId, Timestamp)>,
+    /// Waves that have settled and whose reconciliation is not done yet.
+    reconciling: Vec<Wave>,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        tenant: &store::tenant::Tenant,
+        config: ActiveConfig,
+        feed: u64,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        permits: usize,
+    ) -> Self {
+        Self {
+            key: tenant.key,
+            id: tenant.id.clone(),
+            store,
+            clock,
+            config: ArcSwap::from_pointee(config),
+            wave: Mutex::default(),
+            feed: watch::Sender::new(feed),
+            reconciler: Mutex::default(),
+            permits: Semaphore::new(permits),
+            tenant_observed: Observed::default(),
+            reconciler_observed: Observed::default(),
+            live_users: RwLock::default(),
+            live_groups: RwLock::default(),
+            next_sweep: Mutex::default(),
+        }
+    }
+
+    // --- configuration ---------------------------------------------------------------------------
+
+    /// The configuration now.
+    pub fn config(&self) -> Arc<ActiveConfig> {
+        self.config.load_full()
+    }
+
+    /// Reads the configuration again, after it was changed.
+    pub(crate) fn reload_config(&self) -> Result<Arc<ActiveConfig>, ChangeError> {
+        let config = self.store.snapshot()?.config(self.key)?.ok_or(ChangeError::NotFound)?;
+        let fresh = Arc::new(ActiveConfig::from(config));
+        // Two that reload at once must not put the older one last.
+        self.config.rcu(|current| {
+            let stale =
+                (current.revision, current.group_names) > (fresh.revision, fresh.group_names);
+            Arc::clone(if stale { current } else { &fresh })
+        });
+        Ok(self.config())
+    }
+
+    // --- the store -------------------------------------------------------------------------------
+
+    /// A consistent view of the store.
+    pub fn snapshot(&self) -> Result<Snapshot, ReadError> {
+        self.store.snapshot()
+    }
+
+    /// Commits a change and wakes those who wait for the feed.
+    pub(crate) async fn commit(&self, change: Changeset) -> Result<Committed, ChangeError> {
+        self.wait_for(self.store.commit(change)).await
+    }
+
+    /// Waits for a change that was handed in.
+    pub(crate) async fn wait_for(&self, reply: store::Reply) -> Result<Committed, ChangeError> {
+        Ok(self.wait_or_moved(reply).await??)
+    }
+
+    /// Waits for a change that was handed in. The inner error says that what it was decided on
+    /// has moved meanwhile, so that it is to be decided again.
+    pub(crate) async fn wait_or_moved(
+        &self,
+        reply: store::Reply,
+    ) -> Result<Result<Committed, Refusal>, ChangeError> {
+        let answer = tokio::time::timeout(COMMIT_WAIT_MAX, reply.wait())
+            .await
+            .map_err(|_| ChangeError::unknown("the disk did not answer in time"))?;
+        match answer {
+            Ok(committed) => {
+                self.told(committed.feed);
+                Ok(Ok(committed))
+            }
+            Err(CommitError::Refused(Refusal::ConfigMoved)) => {
+                self.reload_config()?;
+                Ok(Err(Refusal::ConfigMoved))
+            }
+            Err(CommitError::Refused(moved @ (Refusal::RevisionMoved | Refusal::MarkMoved))) => {
+                Ok(Err(moved))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The feed has grown.
+    fn told(&self, last: Option<u64>) {
+        let Some(last) = last else { return };
+        self.feed.send_if_modified(|known| {
+            let newer = last > *known;
+            *known = last.max(*known);
+            newer
+        });
+    }
+
+    /// Tells of the feed's last number.
+    pub fn feed(&self) -> watch::Receiver<u64> {
+        self.feed.subscribe()
+    }
+
+    // --- waves -----------------------------------------------------------------------------------
+
+    /// A SCIM write arrives: it opens a wave or belongs to the open one, until the guard is
+    /// dropped.
+    pub fn begin_write(self: &Arc<Self>) -> WriteGuard {
+        let now = self.clock.now();
+        let (wave, opened) = {
+            let mut tracked = self.tracked_wave();
+            let was_open = tracked.tracker.open().is_some();
+            (tracked.tracker.begin_write(now), !was_open)
+        };
+        if opened {
+            self.tell_reconciler(ReconcilerMessage::WaveOpened);
+        }
+        let outcome = Mutex::new(WriteOutcome::Failed);
+        WriteGuard(Arc::new(Write { shared: Arc::clone(self), wave, outcome }))
+    }
+
+    /// A look-up arrives.
+    pub fn look_up(&self) {
+        self.tracked_wave().tracker.look_up();
+    }
+
+    /// The open wave as it stands.
+    pub fn open_wave(&self) -> Option<Wave> {
+        self.tracked_wave().tracker.open().cloned()
+    }
+
+    /// A wave that is not wholly on disk yet: the open one, or one being reconciled.
+    pub fn live_wave(&self, id: WaveId) -> Option<Wave> {
+        let tracked = self.tracked_wave();
+        let mut live = tracked.tracker.open().into_iter().chain(&tracked.reconciling);
+        live.find(|wave| wave.id == id).cloned()
+    }
+
+    /// All waves that are not wholly on disk yet.
+    pub fn live_waves(&self) -> Vec<Wave> {
+        let tracked = self.tracked_wave();
+        tracked.tracker.open().into_iter().chain(&tracked.reconciling).cloned().collect()
+    }
+
+    /// The wave's row, when it is time to write it along with a change: when the wave is new, and
+    /// every second after that.
+    pub(crate) fn wave_row(&self, now: Timestamp) -> Option<Operation> {
+        let mut tracked = self.tracked_wave();
+        let wave = tracked.tracker.open()?.clone();
+        let due = tracked.saved.is_none_or(|(saved, at)| {
+            saved != wave.id || now.as_millisecond() - at.as_millisecond() >= WAVE_SAVED_EVERY_MS
+        });
+        if !due {
+            return None;
+        }
+        tracked.saved = Some((wave.id, now));
+        Some(Operation::PutWave(Box::new(wave)))
+    }
+
+    pub(crate) fn resume_wave(&self, wave: Wave, now: Timestamp) {
+        self.tracked_wave().tracker.resume(wave, now);
+    }
+
+    pub(crate) fn wave_settles_at(&self, settle: Duration) -> Option<Timestamp> {
+        self.tracked_wave().tracker.settles_at(settle)
+    }
+
+    pub(crate) fn take_settled_wave(&self, now: Timestamp, settle: Duration) -> Option<Wave> {
+        let mut tracked = self.tracked_wave();
+        let wave = tracked.tracker.take_settled(now, settle)?;
+        tracked.reconciling.push(wave.clone());
+        Some(wave)
+    }
+
+    pub(crate) fn wave_reconciled(&self, wave: WaveId) {
+        self.tracked_wave().reconciling.retain(|open| open.id != wave);
+    }
+
+    fn tracked_wave(&self) -> MutexGuard<'_, TrackedWave> {
+        lock(&self.wave)
+    }
+
+    // --- the reconciler --------------------------------------------------------------------------
+
+    pub(crate) fn set_reconciler(&self, reconciler: Option<ActorRef<ReconcilerMessage>>) {
+        *lock(&self.reconciler) = reconciler;
+    }
+
+    pub(crate) fn reconciler(&self) -> Option<ActorRef<ReconcilerMessage>> {
+        lock(&self.reconciler).clone()
+    }
+
+    pub(crate) fn tell_reconciler(&self, message: ReconcilerMessage) {
+        if let Some(reconciler) = self.reconciler() {
+            self.reconciler_observed.sent();
+            if reconciler.cast(message).is_err() {
+                // It is being started again, and looks for work itself when it has.
+                self.reconciler_observed.taken();
+            }
+        }
+    }
+
+    pub(crate) fn set_next_sweep(&self, at: Timestamp) {
+        *lock(&self.next_sweep) = Some(at);
+    }
+
+    /// When the next sweep is due.
+    pub fn next_sweep(&self) -> Option<Timestamp> {
+        *lock(&self.next_sweep)
+    }
+
+    // --- live actors -----------------------------------------------------------------------------
+
+    pub(crate) fn user_started(&self, user: UserId, observed: Arc<Observed>) {
+        write(&self.live_users).insert(user, observed);
+    }
+
+    pub(crate) fn user_ended(&self, user: UserId) {
+        write(&self.live_users).remove(&user);
+    }
+
+    /// A live user actor's counters.
+    pub fn live_user(&self, user: UserId) -> Option<Arc<Observed>> {
+        read(&self.live_users).get(&user).cloned()
+    }
+
+    /// How many user actors are live.
+    pub fn live_users(&self) -> usize {
+        read(&self.live_users).len()
+    }
+
+    pub(crate) fn group_started(&self, group: GroupId, observed: Arc<Observed>) {
+        write(&self.live_groups).insert(group, observed);
+    }
+
+    pub(crate) fn group_ended(&self, group: GroupId) {
+        write(&self.live_groups).remove(&group);
+    }
+
+    /// How many group actors are live.
+    pub fn live_groups(&self) -> usize {
+        read(&self.live_groups).len()
+    }
+
+    // --- reading ---------------------------------------------------------------------------------
+
+    /// Whether an account waits for a reconciliation: it was touched, or changed settings have
+    /// not reached it yet.
+    pub fn is_pending(
+        &self,
+        snapshot: &Snapshot,
+        user: UserId,
+        groups: &[GroupId],
+    ) -> Result<bool, ReadError> {
+        let changing = snapshot.mark(self.key, Marked::Tenant)?.is_some();
+        Ok(changing || self.is_touched(snapshot, user, groups)?)
+    }
+
+    /// Whether an account, or one of its groups, is marked.
+    pub(crate) fn is_touched(
+        &self,
+        snapshot: &Snapshot,
+        user: UserId,
+        groups: &[GroupId],
+    ) -> Result<bool, ReadError> {
+        let users = std::iter::once(Marked::User(user));
+        for marked in users.chain(groups.iter().copied().map(Marked::Group)) {
+            if snapshot.mark(self.key, marked)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The groups that hold a user, with their names as sent.
+    pub fn groups_with_names(
+        &self,
+        snapshot: &Snapshot,
+        user: UserId,
+    ) -> Result<Vec<(GroupId, String)>, ReadError> {
+        let mut named = Vec::new();
+        for group in snapshot.groups_of(self.key, user)? {
+            if let Some(record) = snapshot.group(self.key, group)? {
+                named.push((group, record.name));
+            }
+        }
+        Ok(named)
+    }
+}
+
+/// Decides a change again while what it was decided on keeps moving, so many times at most. The
+/// expression is a future of `Result<Result<T, Refusal>, ChangeError>`; the inner error says that
+/// something moved. (A function taking an async closure would do, if such a closure's future could
+/// be known to be `Send`.)
+macro_rules! attempt {
+    ($attempts_max:expr, $decide:expr) => {{
+        let mut attempts_left: usize = $attempts_max;
+        loop {
+            attempts_left -= 1;
+            match $decide.await? {
+                Ok(done) => break Ok(done),
+                Err(moved) if attempts_left == 0 => {
+                    break Err($crate::error::ChangeError::from(moved));
+                }
+                Err(_) => {}
+            }
+        }
+    }};
+}
+pub(crate) use attempt;
+
+/// A SCIM write in progress. It counts as failed unless told otherwise, and is over when the last
+/// clone is dropped: messages carry one, so that a wave does not settle while a change whose
+/// requester has gone away is still on its way to the disk.
+#[derive(Clone)]
+pub struct WriteGuard(Arc<Write>);
+
+struct Write {
+    shared: Arc<Shared>,
+    wave: WaveId,
+    outcome: Mutex<WriteOutcome>,
+}
+
+impl WriteGuard {
+    /// The wave that the write belongs to.
+    pub fn wave(&self) -> WaveId {
+        self.0.wave
+    }
+
+    /// The write is done.
+    pub fn done(self, outcome: WriteOutcome) {
+        *lock(&self.0.outcome) = outcome;
+    }
+}
+
+impl std::fmt::Debug for WriteGuard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "WriteGuard({})", self.0.wave)
+    }
+}
+
+impl Drop for Write {
+    fn drop(&mut self) {
+        let now = self.shared.clock.now();
+        let outcome = *lock(&self.outcome);
+        self.shared.tracked_wave().tracker.end_write(now, outcome);
+    }
+}
+
+/// A poisoned lock guards values that are whole at every step.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn read<T>(lock: &RwLock<T>) -> std::sync::RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write<T>(lock: &RwLock<T>) -> std::sync::RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
+}

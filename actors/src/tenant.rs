@@ -1,0 +1,262 @@
+//! The tenant actor: routes the requests of one tenant.
+//!
+//! It never waits for the disk: it finds or starts the actor that a message is for, hands the
+//! message on, and takes the next one. Creates are decided here, since there is no actor yet for
+//! what does not exist; their commits are awaited in tasks of their own, so that a thousand
+//! creates in flight share a few commits.
+//!
+//! It supervises: a child that fails is started again from the store by the next message for it,
+//! after a back-off; the parent goes on. It passivates: children that were idle for a while, or
+//! the longest idle ones where too many are live, are drained.
+
+mod children;
+mod create;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+use access::{GroupId, UserId};
+use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
+use scim::resource::Created;
+use store::Record;
+
+use self::children::{ChildKind, Children, Ended};
+use crate::error::ChangeError;
+use crate::group::{GroupActor, GroupArguments, GroupMessage};
+use crate::observe::Observed;
+use crate::reconciler::{ReconcilerActor, ReconcilerMessage};
+use crate::service::Limits;
+use crate::shared::{Shared, WriteGuard};
+use crate::user::{UserActor, UserArguments, UserMessage};
+
+/// How often idle children are looked for.
+const PASSIVATION_EVERY: Duration = Duration::from_secs(10);
+/// How long a failed reconciler rests before it is started again, at first and at most.
+const RECONCILER_REST_MIN: Duration = Duration::from_millis(100);
+const RECONCILER_REST_MAX: Duration = Duration::from_secs(30);
+
+/// What a tenant actor can be told.
+pub(crate) enum TenantMessage {
+    /// Create a user. Replies with it as committed.
+    CreateUser {
+        /// The id that it was made with.
+        id: UserId,
+        /// The user.
+        created: Box<Created>,
+        /// The request; tells the wave.
+        write: WriteGuard,
+        /// Gets the user.
+        reply_to: RpcReplyPort<Result<Record, ChangeError>>,
+    },
+    /// Create a group. Replies with it as committed.
+    CreateGroup {
+        /// The id that it was made with.
+        id: GroupId,
+        /// The group and its members.
+        created: Box<Created>,
+        /// The request; tells the wave.
+        write: WriteGuard,
+        /// Gets the group.
+        reply_to: RpcReplyPort<Result<Record, ChangeError>>,
+    },
+    /// Hand a message to a user's actor.
+    User(UserId, Box<UserMessage>),
+    /// Hand a message to a group's actor.
+    Group(GroupId, Box<GroupMessage>),
+    /// Look for idle children. Sent by its own timer.
+    Passivate,
+    /// Start the reconciler again. Sent by its own timer.
+    StartReconciler,
+}
+
+/// What a tenant actor is started with.
+pub(crate) struct TenantArguments {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) limits: Limits,
+    /// Live actors of the node.
+    pub(crate) node_live: Arc<AtomicUsize>,
+}
+
+/// The actor; see the module.
+pub(crate) struct TenantActor;
+
+/// What it knows between messages.
+pub(crate) struct TenantState {
+    shared: Arc<Shared>,
+    users: Children<Users>,
+    groups: Children<Groups>,
+    reconciler_rest: Duration,
+}
+
+impl Actor for TenantActor {
+    type Msg = TenantMessage;
+    type State = TenantState;
+    type Arguments = TenantArguments;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<TenantMessage>,
+        arguments: TenantArguments,
+    ) -> Result<TenantState, ActorProcessingErr> {
+        let TenantArguments { shared, limits, node_live } = arguments;
+        let users = Users(Arc::clone(&shared));
+        let groups = Groups(Arc::clone(&shared));
+        let state = TenantState {
+            users: Children::new(users, &limits, Arc::clone(&node_live)),
+            groups: Children::new(groups, &limits, node_live),
+            shared,
+            reconciler_rest: RECONCILER_REST_MIN,
+        };
+        state.start_reconciler(&myself).await?;
+        myself.send_interval(PASSIVATION_EVERY, || TenantMessage::Passivate);
+        Ok(state)
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<TenantMessage>,
+        message: TenantMessage,
+        state: &mut TenantState,
+    ) -> Result<(), ActorProcessingErr> {
+        state.shared.tenant_observed.begin(state.shared.clock.now());
+        match message {
+            TenantMessage::CreateUser { id, created, write, reply_to } => {
+                create::user(&state.shared, id, *created, write, reply_to);
+            }
+            TenantMessage::CreateGroup { id, created, write, reply_to } => {
+                create::group(&state.shared, id, *created, write, reply_to);
+            }
+            TenantMessage::User(id, message) => state.users.route(&myself, id, *message).await,
+            TenantMessage::Group(id, message) => state.groups.route(&myself, id, *message).await,
+            TenantMessage::Passivate => {
+                state.users.passivate_idle();
+                state.groups.passivate_idle();
+            }
+            TenantMessage::StartReconciler => {
+                if state.start_reconciler(&myself).await.is_err() {
+                    state.rest_reconciler(&myself);
+                }
+            }
+        }
+        state.shared.tenant_observed.end();
+        Ok(())
+    }
+
+    /// Children come and go; the parent stays. (The default would end it with its first child.)
+    async fn handle_supervisor_evt(
+        &self,
+        myself: ActorRef<TenantMessage>,
+        event: SupervisionEvent,
+        state: &mut TenantState,
+    ) -> Result<(), ActorProcessingErr> {
+        let (cell, failure) = match event {
+            SupervisionEvent::ActorTerminated(cell, ..) => (cell, None),
+            SupervisionEvent::ActorFailed(cell, error) => (cell, Some(error.to_string())),
+            _ => return Ok(()),
+        };
+        if let Some(error) = &failure {
+            tracing::error!(tenant.id = %state.shared.id, error, "an actor failed");
+        }
+        let id = cell.get_id();
+        if let Some(Ended { id, held }) = state.users.ended(id, failure.as_deref()) {
+            for message in held {
+                state.users.route(&myself, id, message).await;
+            }
+        } else if let Some(Ended { id, held }) = state.groups.ended(id, failure.as_deref()) {
+            for message in held {
+                state.groups.route(&myself, id, message).await;
+            }
+        } else {
+            state.shared.set_reconciler(None);
+            if let Some(error) = failure {
+                state.shared.reconciler_observed.failed(&error);
+            }
+            state.rest_reconciler(&myself);
+        }
+        Ok(())
+    }
+}
+
+impl TenantState {
+    async fn start_reconciler(
+        &self,
+        myself: &ActorRef<TenantMessage>,
+    ) -> Result<(), ActorProcessingErr> {
+        let arguments = (Arc::clone(&self.shared), myself.clone());
+        let (reconciler, _) =
+            ReconcilerActor::spawn_linked(None, ReconcilerActor, arguments, myself.get_cell())
+                .await?;
+        self.shared.set_reconciler(Some(reconciler));
+        self.shared.tell_reconciler(ReconcilerMessage::Start);
+        Ok(())
+    }
+
+    fn rest_reconciler(&mut self, myself: &ActorRef<TenantMessage>) {
+        myself.send_after(self.reconciler_rest, || TenantMessage::StartReconciler);
+        self.reconciler_rest = (self.reconciler_rest * 2).min(RECONCILER_REST_MAX);
+    }
+}
+
+/// User actors as children.
+struct Users(Arc<Shared>);
+
+impl ChildKind for Users {
+    type Id = UserId;
+    type Message = UserMessage;
+
+    async fn spawn(
+        &self,
+        id: UserId,
+        observed: Arc<Observed>,
+        parent: &ActorRef<TenantMessage>,
+    ) -> Result<ActorRef<UserMessage>, ractor::SpawnErr> {
+        let arguments =
+            UserArguments { id, shared: Arc::clone(&self.0), observed: Arc::clone(&observed) };
+        let spawned = UserActor::spawn_linked(None, UserActor, arguments, parent.get_cell()).await;
+        spawned.map(|(actor, _)| {
+            self.0.user_started(id, observed);
+            actor
+        })
+    }
+
+    fn gone(&self, id: UserId) {
+        self.0.user_ended(id);
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.0.clock.now().as_millisecond()).unwrap_or_default()
+    }
+}
+
+/// Group actors as children.
+struct Groups(Arc<Shared>);
+
+impl ChildKind for Groups {
+    type Id = GroupId;
+    type Message = GroupMessage;
+
+    async fn spawn(
+        &self,
+        id: GroupId,
+        observed: Arc<Observed>,
+        parent: &ActorRef<TenantMessage>,
+    ) -> Result<ActorRef<GroupMessage>, ractor::SpawnErr> {
+        let arguments =
+            GroupArguments { id, shared: Arc::clone(&self.0), observed: Arc::clone(&observed) };
+        let spawned =
+            GroupActor::spawn_linked(None, GroupActor, arguments, parent.get_cell()).await;
+        spawned.map(|(actor, _)| {
+            self.0.group_started(id, observed);
+            actor
+        })
+    }
+
+    fn gone(&self, id: GroupId) {
+        self.0.group_ended(id);
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.0.clock.now().as_millisecond()).unwrap_or_default()
+    }
+}

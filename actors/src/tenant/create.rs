@@ -1,0 +1,154 @@
+//! Creates: decided against the tenant's configuration, committed in tasks of their own.
+//!
+//! There is no reservation of names on top of the store's unique index: the index is asked inside
+//! the one write transaction, so of many creates of one name exactly one commits.
+
+use std::sync::Arc;
+
+use access::lifecycle::{self, Changed, Moment};
+use access::projection::Profile;
+use access::{Event, EventType, GroupId, UserId, WaveId};
+use ractor::RpcReplyPort;
+use scim::resource::{Created, Resource};
+use serde_json::Value;
+use store::{
+    Changeset, Expected, Marked, MemberChange, NewRecord, Operation, Record, Refusal, Requirement,
+};
+
+use crate::error::ChangeError;
+use crate::group::{binding, values};
+use crate::shared::{Shared, WriteGuard, attempt};
+use crate::user::decide::new_record;
+
+/// Times that a create is decided again because the settings moved.
+const ATTEMPTS_MAX: usize = 8;
+
+type Answer = RpcReplyPort<Result<Record, ChangeError>>;
+
+/// A new resource's record, as the store keeps it.
+fn first_record(record: &NewRecord, now: jiff::Timestamp) -> Record {
+    Record {
+        revision: 1,
+        created: now,
+        modified: now,
+        members: 0,
+        name: record.name.clone(),
+        external_id: record.external_id.clone(),
+        body: record.body.clone(),
+    }
+}
+
+/// Creates a user and its account, beside the actor, which goes on. The task ends with its commit,
+/// which has a time limit; there are as many at once as there are permits.
+pub(super) fn user(
+    shared: &Arc<Shared>,
+    id: UserId,
+    created: Created,
+    write: WriteGuard,
+    reply_to: Answer,
+) {
+    let shared = Arc::clone(shared);
+    tokio::spawn(async move {
+        let outcome = create_user(&shared, id, &created, write.wave()).await;
+        drop(write);
+        // A requester that timed out does not take its create back.
+        let _ = reply_to.send(outcome);
+    });
+}
+
+/// Creates a group with its members, and binds the mapping that waits for its name. As [`user`].
+pub(super) fn group(
+    shared: &Arc<Shared>,
+    id: GroupId,
+    created: Created,
+    write: WriteGuard,
+    reply_to: Answer,
+) {
+    let shared = Arc::clone(shared);
+    tokio::spawn(async move {
+        let outcome = create_group(&shared, id, created, write.wave()).await;
+        drop(write);
+        let _ = reply_to.send(outcome);
+    });
+}
+
+async fn create_user(
+    shared: &Shared,
+    id: UserId,
+    created: &Created,
+    wave: WaveId,
+) -> Result<Record, ChangeError> {
+    attempt!(ATTEMPTS_MAX, try_create_user(shared, id, created, wave))
+}
+
+async fn try_create_user(
+    shared: &Shared,
+    id: UserId,
+    created: &Created,
+    wave: WaveId,
+) -> Result<Result<Record, Refusal>, ChangeError> {
+    let active = created.resource.attributes().get("active").and_then(Value::as_bool);
+    let config = shared.config();
+    let now = shared.clock.now();
+    let profile = Profile::of(&created.resource, &config.fields);
+    let moment = Moment { now, wave: Some(wave) };
+    let Changed { account, events } =
+        lifecycle::create(id, profile, active.unwrap_or(true), &config.rules, moment);
+    let record = new_record(&created.resource);
+    let kept = first_record(&record, now);
+    let mut change = Changeset::new(shared.key, now, Some(wave))
+        .requiring(Requirement::Config(config.revision))
+        .with(Operation::PutUser { id, expected: Expected::Absent, record })
+        .with(Operation::PutAccount(Box::new(account)))
+        .with(Operation::Mark(Marked::User(id)))
+        .telling(events);
+    change.operations.extend(shared.wave_row(now));
+    let outcome = shared.wait_or_moved(shared.store.commit(change)).await?;
+    Ok(outcome.map(|_| kept))
+}
+
+async fn create_group(
+    shared: &Shared,
+    id: GroupId,
+    created: Created,
+    wave: WaveId,
+) -> Result<Record, ChangeError> {
+    let Created { resource, members } = created;
+    let members = values(members);
+    attempt!(ATTEMPTS_MAX, try_create_group(shared, id, &resource, &members, wave))
+}
+
+async fn try_create_group(
+    shared: &Shared,
+    id: GroupId,
+    resource: &Resource,
+    members: &[String],
+    wave: WaveId,
+) -> Result<Result<Record, Refusal>, ChangeError> {
+    let config = shared.config();
+    let now = shared.clock.now();
+    let record = new_record(resource);
+    let kept = first_record(&record, now);
+    let rebound = config.bindings.group_named(&config.settings, id, &record.name);
+    let is_rebound = rebound.is_some();
+    let event =
+        Event::group(EventType::GroupCreated, id).with("display_name", record.name.as_str());
+    let mut change = Changeset::new(shared.key, now, Some(wave))
+        .requiring(Requirement::Config(config.revision))
+        .with(Operation::PutGroup { id, expected: Expected::Absent, record })
+        .telling([event]);
+    if !members.is_empty() {
+        change = change.with(Operation::ChangeMembers {
+            group: id,
+            expected: Expected::Present,
+            changes: vec![MemberChange::Add(members.to_vec())],
+        });
+    }
+    change.operations.extend(binding::operations(&config.settings, rebound, id));
+    change.operations.extend(shared.wave_row(now));
+    let outcome = shared.wait_or_moved(shared.store.commit(change)).await?;
+    if is_rebound && outcome.is_ok() {
+        shared.reload_config()?;
+    }
+    Ok(outcome.map(|committed| Record { revision: committed.revision.unwrap_or(1), ..kept }))
+}
