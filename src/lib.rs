@@ -1,1 +1,14 @@
-//! Slackwater.
+//! Slackwater: a SCIM sync reconciler. Microsoft Entra's waves in, the right roles out.
+//!
+//! This crate is the faces: HTTP for the directory ([`http`]) and for operators ([`admin`]), the
+//! command line ([`cli`]), configuration, and what is told of it all ([`telemetry`]). What a
+//! request means is decided below, in `actors`, `access` and `scim`; how it is kept, in `store`.
+
+pub mod admin;
+pub mod answer;
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod http;
+pub mod server;
+pub mod telemetry;

@@ -1,2 +1,7 @@
-//! Binary.
-fn main() {}
+//! The `slackwater` command; see [`slackwater::cli`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    slackwater::cli::run()
+}

@@ -48,15 +48,15 @@ pub struct Why {
     /// The rule that won.
     pub rule: Rule,
     /// For [`Rule::Mapping`]: the position in `role_mappings`, from 0.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub mapping: Option<usize>,
     /// For [`Rule::Mapping`]: the group, as the mapping or the directory names it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub group: Option<String>,
     /// Since when this rule gives this role.
     pub since: Timestamp,
     /// The wave whose reconciliation, or whose request, set it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub wave: Option<WaveId>,
 }
 

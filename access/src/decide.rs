@@ -36,8 +36,8 @@ pub struct Decision {
 }
 
 impl Decision {
-    fn plain(role: &str, rule: Rule) -> Self {
-        Self { role: Some(role.to_owned()), rule, mapping: None, group: None }
+    fn plain(role: &str, by: Rule) -> Self {
+        Self { role: Some(role.to_owned()), rule: by, mapping: None, group: None }
     }
 }
 

@@ -166,7 +166,7 @@ mod tests {
 
     use super::*;
 
-    const SETTLE: Duration = Duration::from_secs(60);
+    const SETTLE: Duration = Duration::from_mins(1);
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()

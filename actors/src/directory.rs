@@ -9,6 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use access::TenantId;
+use access::wave::WaveState;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 use store::{Store, TenantKey};
 use tokio::sync::Semaphore;
@@ -39,8 +40,10 @@ pub(crate) enum DirectoryMessage {
     },
     /// Stop a tenant that was deleted.
     Close {
-        /// Which one.
+        /// Its id.
         id: TenantId,
+        /// Its number: another tenant may have the id by now.
+        key: TenantKey,
         /// Told when it no longer takes messages.
         reply_to: RpcReplyPort<()>,
     },
@@ -97,15 +100,12 @@ impl Actor for DirectoryActor {
                 // The requester may have timed out; the tenant is there for the next one.
                 let _ = reply_to.send(state.open(&myself, &tenant).await);
             }
-            DirectoryMessage::Close { id, reply_to } => {
-                state.close(&id);
+            DirectoryMessage::Close { id, key, reply_to } => {
+                state.close(&id, key);
                 let _ = reply_to.send(());
             }
             DirectoryMessage::Reopen(id) => {
-                let tenant = state.arguments.store.snapshot()?.tenant(&id)?;
-                if let Some(tenant) = tenant
-                    && let Err(error) = state.open(&myself, &tenant).await
-                {
+                if let Err(error) = state.reopen(&myself, &id).await {
                     tracing::error!(tenant.id = %id, %error, "a tenant could not be started");
                     state.reopen_later(&myself, id);
                 }
@@ -150,6 +150,7 @@ impl DirectoryState {
         let snapshot = store.snapshot()?;
         let config = snapshot.config(tenant.key)?.ok_or(ChangeError::NotFound)?;
         let feed = snapshot.counts(tenant.key)?.feed;
+        let newest = snapshot.waves(tenant.key, None, 1)?.pop();
         drop(snapshot);
         let shared = Arc::new(Shared::new(
             tenant,
@@ -159,6 +160,10 @@ impl DirectoryState {
             Arc::clone(clock),
             limits.in_flight_per_tenant_max,
         ));
+        // Taken up before any request can come, so that requests belong to it.
+        if let Some(open) = newest.filter(|wave| wave.state == WaveState::Open) {
+            shared.resume_wave(open, clock.now());
+        }
         let arguments = TenantArguments {
             shared: Arc::clone(&shared),
             limits: limits.clone(),
@@ -170,8 +175,26 @@ impl DirectoryState {
         self.ids.insert(actor.get_id(), tenant.id.clone());
         let opened = Tenant::new(shared, actor, Arc::clone(permits));
         let mut tenants = self.arguments.tenants.write().unwrap_or_else(PoisonError::into_inner);
-        tenants.insert(tenant.id.clone(), opened.clone());
+        let before = tenants.insert(tenant.id.clone(), opened.clone());
+        drop(tenants);
+        if let Some(deleted) = before {
+            // It had the same id, and its end is still to be told of.
+            deleted.stop("the tenant was deleted");
+        }
         Ok(opened)
+    }
+
+    async fn reopen(
+        &mut self,
+        myself: &ActorRef<DirectoryMessage>,
+        id: &TenantId,
+    ) -> Result<(), ChangeError> {
+        let tenant = self.arguments.store.snapshot()?.tenant(id)?;
+        match tenant {
+            Some(tenant) => self.open(myself, &tenant).await.map(drop),
+            // Deleted meanwhile.
+            None => Ok(()),
+        }
     }
 
     fn live(&self, id: &TenantId, key: TenantKey) -> Option<Tenant> {
@@ -179,12 +202,12 @@ impl DirectoryState {
         tenants.get(id).filter(|tenant| tenant.key() == key).cloned()
     }
 
-    fn close(&mut self, id: &TenantId) {
-        let mut tenants = self.arguments.tenants.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(tenant) = tenants.remove(id) {
-            tenant.stop();
+    fn close(&mut self, id: &TenantId, key: TenantKey) {
+        if let Some(tenant) = self.live(id, key) {
+            self.forget(id, tenant.actor_id());
+            tenant.stop("the tenant was deleted");
+            self.failures.remove(id);
         }
-        self.failures.remove(id);
     }
 
     /// Takes an ended actor off the list. Answers whether it was the live one of its tenant.

@@ -51,11 +51,6 @@ impl ChangeError {
     pub(crate) fn unknown(reason: impl Into<String>) -> Self {
         Self::Unavailable { reason: reason.into(), outcome_unknown: true }
     }
-
-    /// Whether an actor that got this must not trust its state any more.
-    pub(crate) const fn is_unknown(&self) -> bool {
-        matches!(self, Self::Unavailable { outcome_unknown: true, .. })
-    }
 }
 
 impl From<ReadError> for ChangeError {

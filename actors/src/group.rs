@@ -64,6 +64,17 @@ pub(crate) enum GroupMessage {
     },
 }
 
+impl GroupMessage {
+    /// Whether its requester went away before its turn came; as for a user.
+    fn is_abandoned(&self) -> bool {
+        match self {
+            Self::Patch { reply_to, .. }
+            | Self::Replace { reply_to, .. }
+            | Self::Delete { reply_to, .. } => reply_to.is_closed(),
+        }
+    }
+}
+
 /// What a group actor is started with.
 pub(crate) struct GroupArguments {
     pub(crate) id: GroupId,
@@ -102,6 +113,10 @@ impl Actor for GroupActor {
         group: &mut GroupArguments,
     ) -> Result<(), ActorProcessingErr> {
         group.observed.begin(group.shared.clock.now());
+        if message.is_abandoned() {
+            group.observed.end();
+            return Ok(());
+        }
         // A requester that timed out does not take its change back, hence the ignored sends.
         match message {
             GroupMessage::Patch { patch, precondition, write, reply_to } => {
@@ -162,6 +177,7 @@ impl GroupArguments {
         let snapshot = self.shared.snapshot()?;
         let (_, current) = self.load(&snapshot)?;
         let next = self.patched(patch, &current, &snapshot)?;
+        drop(snapshot);
         if next.resource != current || next.depends_on_members || next.members.is_empty() {
             return Ok(None);
         }

@@ -18,10 +18,11 @@ pub mod pass;
 use std::sync::Arc;
 use std::time::Duration;
 
-use access::wave::later;
+use access::wave::{Wave, WaveState, later};
 use jiff::Timestamp;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use store::Marked;
+use tokio::task::AbortHandle;
 
 use self::pass::{Pass, Report, Trigger};
 use crate::error::ChangeError;
@@ -30,6 +31,8 @@ use crate::tenant::TenantMessage;
 
 /// Passes that may wait for an operator's turn; more are refused.
 const PASSES_MAX: usize = 16;
+/// Waves that may be found open at the start though they have settled.
+const WAVES_TAKEN_UP_MAX: usize = 64;
 /// How soon the clock is looked at again while a write keeps a quiet wave open, at least.
 const LOOK_AGAIN_MIN: Duration = Duration::from_millis(20);
 /// How long a pass that failed rests before it is tried again.
@@ -56,7 +59,7 @@ pub enum ReconcilerMessage {
         /// Gets the report.
         reply_to: RpcReplyPort<Result<Report, ChangeError>>,
     },
-    /// Look at the clock. Sent by its own timer; one of an older arming is ignored.
+    /// Look at the clock. Sent by its own timer, of this arming.
     Tick(u64),
     /// Do the next piece of the most urgent pass.
     Step,
@@ -72,12 +75,22 @@ pub(crate) struct ReconcilerState {
     passes: Vec<Pass>,
     /// Whether a `Step` is on its way.
     stepping: bool,
-    /// The arming of the timer that counts.
-    arming: u64,
-    armed_for: Option<Timestamp>,
+    /// The timer that is set, until its `Tick` is handled.
+    timer: Option<Timer>,
+    /// Timers set so far.
+    armings: u64,
     sweep_at: Timestamp,
     /// When the longest waiting account in the open wave is due.
     forced_at: Option<Timestamp>,
+    /// Roles changed in the open wave because their accounts could wait no longer.
+    forced_changes: u64,
+}
+
+/// A timer that is set.
+struct Timer {
+    arming: u64,
+    at: Timestamp,
+    task: AbortHandle,
 }
 
 impl Actor for ReconcilerActor {
@@ -96,10 +109,11 @@ impl Actor for ReconcilerActor {
             tenant,
             passes: Vec::new(),
             stepping: false,
-            arming: 0,
-            armed_for: None,
+            timer: None,
+            armings: 0,
             sweep_at,
             forced_at: None,
+            forced_changes: 0,
         })
     }
 
@@ -119,16 +133,17 @@ impl Actor for ReconcilerActor {
             }
             ReconcilerMessage::SettingsChanged { reply_to } => {
                 state.sweep_at = state.sweep_at.min(next_sweep(&state.shared));
+                // `max_delay` may be another now.
+                state.forced_at = state.forced_at.map(|_| state.shared.clock.now());
                 state.enqueue(Trigger::Settings, false, Some(reply_to));
             }
             ReconcilerMessage::Reconcile { dry_run, reply_to } => {
                 state.enqueue(Trigger::Operator, dry_run, Some(reply_to));
             }
-            ReconcilerMessage::Tick(arming) if arming == state.arming => {
-                state.armed_for = None;
+            ReconcilerMessage::Tick(arming) => {
+                state.timer.take_if(|timer| timer.arming == arming);
                 state.look_at_the_clock();
             }
-            ReconcilerMessage::Tick(_) => {}
             ReconcilerMessage::Step => {
                 state.stepping = false;
                 state.step(&myself).await;
@@ -144,25 +159,43 @@ impl Actor for ReconcilerActor {
 }
 
 impl ReconcilerState {
-    /// Takes up what an earlier life of the service left: an open wave, marks without one, and
-    /// changed settings whose pass did not end.
+    /// Takes up what an earlier life left: waves that have settled and whose pass did not end,
+    /// marks, and changed settings. (The wave that is open was taken up before any request came.)
     fn start(&mut self) -> Result<(), ChangeError> {
-        let now = self.shared.clock.now();
-        let snapshot = self.shared.snapshot()?;
-        if self.shared.open_wave().is_none() {
-            let newest = snapshot.waves(self.shared.key, None, 1)?.pop();
-            let open = newest.filter(|wave| wave.state == access::wave::WaveState::Open);
-            if let Some(wave) = open {
-                self.shared.resume_wave(wave, now);
-            } else if !snapshot.marks(self.shared.key, None, 1)?.is_empty() {
-                self.enqueue(Trigger::Leftover, false, None);
+        let mut settled = self.shared.settled_waves();
+        let newest = self.shared.snapshot()?.waves(self.shared.key, None, WAVES_TAKEN_UP_MAX)?;
+        for wave in newest {
+            if wave.state == WaveState::Open && self.shared.live_wave(wave.id).is_none() {
+                // When it ended was not written any more.
+                let ended_at = Some(wave.started_at);
+                settled.push(Wave { state: WaveState::Settled, ended_at, ..wave });
             }
         }
-        if snapshot.mark(self.shared.key, Marked::Tenant)?.is_some() {
-            self.enqueue(Trigger::Settings, false, None);
+        for wave in settled {
+            self.enqueue(Trigger::Wave(Box::new(wave)), false, None);
         }
         if self.shared.open_wave().is_some() {
-            self.forced_at = Some(now);
+            self.forced_at = Some(self.shared.clock.now());
+        }
+        self.take_up_marks()
+    }
+
+    /// Sees to marks that no wave and no pass will answer: of an earlier life, or of a change
+    /// whose outcome nobody knew at the time.
+    fn take_up_marks(&mut self) -> Result<(), ChangeError> {
+        let snapshot = self.shared.snapshot()?;
+        let settings = snapshot.mark(self.shared.key, Marked::Tenant)?.is_some();
+        // The mark of changed settings comes before all others.
+        let others = settings.then_some(Marked::Tenant);
+        let any = !snapshot.marks(self.shared.key, others, 1)?.is_empty();
+        drop(snapshot);
+        let awaited = |pass: &Pass| pass.trigger.answers_marks();
+        if any && self.shared.open_wave().is_none() && !self.passes.iter().any(awaited) {
+            self.enqueue(Trigger::Leftover, false, None);
+        }
+        if settings && !self.passes.iter().any(|pass| matches!(pass.trigger, Trigger::Settings)) {
+            self.shared.reload_config()?;
+            self.enqueue(Trigger::Settings, false, None);
         }
         Ok(())
     }
@@ -178,7 +211,12 @@ impl ReconcilerState {
         {
             // The requester may be gone already.
             let _ = reply_to.send(Err(ChangeError::Overloaded));
-            return;
+            // Changed settings are to be applied all the same, by one pass for all who asked.
+            let follows = |pass: &Pass| matches!(pass.trigger, Trigger::Settings) && pass.is_new();
+            if !matches!(trigger, Trigger::Settings) || self.passes.iter().any(follows) {
+                return;
+            }
+            return self.passes.push(Pass::new(trigger, dry_run, self.shared.clock.now(), None));
         }
         let now = self.shared.clock.now();
         self.passes.push(Pass::new(trigger, dry_run, now, reply_to));
@@ -187,15 +225,21 @@ impl ReconcilerState {
     fn look_at_the_clock(&mut self) {
         let now = self.shared.clock.now();
         let reconcile = self.shared.config().settings.reconcile.clone();
-        if let Some(wave) = self.shared.take_settled_wave(now, reconcile.settle.get()) {
+        if let Some(mut wave) = self.shared.take_settled_wave(now, reconcile.settle.get()) {
             self.forced_at = None;
+            wave.role_changes = std::mem::take(&mut self.forced_changes);
             self.enqueue(Trigger::Wave(Box::new(wave)), false, None);
         } else if self.forced_at.is_some_and(|at| at <= now) {
             self.force(now, reconcile.max_delay.get());
         }
         if self.sweep_at <= now {
             self.sweep_at = next_sweep(&self.shared);
-            self.enqueue(Trigger::Sweep, false, None);
+            if let Err(error) = self.take_up_marks() {
+                tracing::error!(tenant.id = %self.shared.id, %error, "marks cannot be read");
+            }
+            if !self.passes.iter().any(|pass| matches!(pass.trigger, Trigger::Sweep)) {
+                self.enqueue(Trigger::Sweep, false, None);
+            }
         }
     }
 
@@ -205,7 +249,12 @@ impl ReconcilerState {
         if self.shared.open_wave().is_none() {
             return;
         }
-        let touched_until = earlier(now, max_delay - max_delay / FORCED_SLACK_DIVISOR);
+        if self.passes.iter().any(|pass| matches!(pass.trigger, Trigger::MaxDelay { .. })) {
+            self.forced_at = Some(later(now, RETRY_AFTER));
+            return;
+        }
+        let slack = max_delay / FORCED_SLACK_DIVISOR;
+        let touched_until = earlier(now, max_delay.saturating_sub(slack));
         match self.oldest_mark_after(touched_until) {
             Ok((due, next)) => {
                 if due {
@@ -242,7 +291,10 @@ impl ReconcilerState {
         let Some(mut pass) = most_urgent.map(|index| self.passes.remove(index)) else { return };
         match pass.step(&self.shared, &self.tenant).await {
             Ok(false) => self.passes.push(pass),
-            Ok(true) => pass.finish(&self.shared),
+            Ok(true) => {
+                self.finished(&pass);
+                pass.finish(&self.shared);
+            }
             Err(error) => {
                 tracing::warn!(
                     tenant.id = %self.shared.id, trigger = pass.trigger.name(), %error,
@@ -254,6 +306,18 @@ impl ReconcilerState {
                     myself.send_after(RETRY_AFTER, || ReconcilerMessage::Step);
                 }
             }
+        }
+    }
+
+    /// A pass is done. Whoever waits too long and was touched again while it went on is still
+    /// overdue.
+    fn finished(&mut self, pass: &Pass) {
+        let Trigger::MaxDelay { touched_until } = pass.trigger else { return };
+        self.forced_changes += pass.changed();
+        let overdue = self.oldest_mark_after(touched_until).is_ok_and(|(due, _)| due);
+        if overdue && self.forced_at.is_some() {
+            let again = later(self.shared.clock.now(), RETRY_AFTER);
+            self.forced_at = self.forced_at.map(|at| at.min(again));
         }
     }
 
@@ -269,17 +333,22 @@ impl ReconcilerState {
         self.shared.set_next_sweep(self.sweep_at);
         let moments = [settles_at, self.forced_at, Some(self.sweep_at)];
         let Some(next) = moments.into_iter().flatten().min() else { return };
-        // A timer that is set for an earlier moment finds out then that it must wait longer.
-        if self.armed_for.is_some_and(|armed| armed <= next && armed > now) {
+        // One that is set for an earlier moment finds out then that it must wait longer; one whose
+        // moment has passed has its `Tick` on the way, behind a long piece perhaps.
+        if self.timer.as_ref().is_some_and(|timer| timer.at <= next) {
             return;
         }
-        self.arming += 1;
-        self.armed_for = Some(next);
-        let arming = self.arming;
+        self.armings += 1;
+        let arming = self.armings;
         let wait = Duration::try_from(next.duration_since(now)).unwrap_or_default();
-        myself.send_after(wait.max(Duration::from_millis(1)), move || {
+        let task = myself.send_after(wait.max(Duration::from_millis(1)), move || {
             ReconcilerMessage::Tick(arming)
         });
+        if let Some(late) =
+            self.timer.replace(Timer { arming, at: next, task: task.abort_handle() })
+        {
+            late.task.abort();
+        }
     }
 }
 

@@ -127,7 +127,11 @@ impl Service {
             let Some(last) = page.last() else { break };
             after = Some(last.id.clone());
             for tenant in &page {
-                self.tenant(tenant).await?;
+                // One that cannot be opened does not keep the others from their work; requests
+                // for it will say why.
+                if let Err(error) = self.tenant(tenant).await {
+                    tracing::error!(tenant.id = %tenant.id, %error, "a tenant cannot be opened");
+                }
             }
         }
         for key in self.store.snapshot()?.tenants_to_purge()? {
@@ -147,6 +151,16 @@ impl Service {
         let tenant = tenant.clone();
         let message = |reply_to| DirectoryMessage::Open { tenant, reply_to };
         answered(self.directory.call(message, Some(ANSWER_WAIT_MAX)).await)?
+    }
+
+    /// Stops all actors: what they had taken on is finished, for at most `wait`.
+    pub async fn stop(&self, wait: Duration) {
+        for tenant in self.live_tenants() {
+            tenant.stop("the service is stopping");
+        }
+        if self.directory.stop_and_wait(None, Some(wait)).await.is_err() {
+            tracing::warn!("actors were still at work when the service stopped");
+        }
     }
 
     /// The live tenants.
@@ -171,7 +185,8 @@ impl Service {
     pub async fn delete_tenant(&self, id: &TenantId) -> Result<(), ChangeError> {
         let tenant = self.store.snapshot()?.tenant(id)?.ok_or(ChangeError::NotFound)?;
         self.commit(TenantKey::SERVICE, Operation::DeleteTenant { id: id.clone() }).await?;
-        let message = |reply_to| DirectoryMessage::Close { id: id.clone(), reply_to };
+        let key = tenant.key;
+        let message = |reply_to| DirectoryMessage::Close { id: id.clone(), key, reply_to };
         answered(self.directory.call(message, Some(ANSWER_WAIT_MAX)).await)?;
         let service = self.clone();
         tokio::spawn(async move {
@@ -227,8 +242,8 @@ impl Tenant {
         self.actor.get_id()
     }
 
-    pub(crate) fn stop(&self) {
-        self.actor.stop(Some("the tenant was deleted".into()));
+    pub(crate) fn stop(&self, reason: &str) {
+        self.actor.stop(Some(reason.to_owned()));
     }
 
     // --- requests of the directory ---------------------------------------------------------------

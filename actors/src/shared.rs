@@ -222,6 +222,11 @@ impl Shared {
         Some(Operation::PutWave(Box::new(wave)))
     }
 
+    /// Waves that have settled and whose reconciliation is not done yet.
+    pub(crate) fn settled_waves(&self) -> Vec<Wave> {
+        self.tracked_wave().reconciling.clone()
+    }
+
     pub(crate) fn resume_wave(&self, wave: Wave, now: Timestamp) {
         self.tracked_wave().tracker.resume(wave, now);
     }
@@ -331,6 +336,23 @@ impl Shared {
         let users = std::iter::once(Marked::User(user));
         for marked in users.chain(groups.iter().copied().map(Marked::Group)) {
             if snapshot.mark(self.key, marked)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether the open wave has touched one of an account's groups itself: what that means for
+    /// the account is left to the wave. Only right for a snapshot that was taken before.
+    pub(crate) fn awaits_open_wave(
+        &self,
+        snapshot: &Snapshot,
+        groups: &[GroupId],
+    ) -> Result<bool, ReadError> {
+        let Some(open) = self.open_wave().map(|wave| wave.id) else { return Ok(false) };
+        for group in groups {
+            let mark = snapshot.mark(self.key, Marked::Group(*group))?;
+            if mark.is_some_and(|mark| mark.wave == Some(open)) {
                 return Ok(true);
             }
         }

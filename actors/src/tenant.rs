@@ -16,7 +16,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
+use access::wave::later;
 use access::{GroupId, UserId};
+use jiff::Timestamp;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 use scim::resource::Created;
 use store::Record;
@@ -87,6 +89,7 @@ pub(crate) struct TenantState {
     users: Children<Users>,
     groups: Children<Groups>,
     reconciler_rest: Duration,
+    reconciler_started_at: Timestamp,
 }
 
 impl Actor for TenantActor {
@@ -102,11 +105,12 @@ impl Actor for TenantActor {
         let TenantArguments { shared, limits, node_live } = arguments;
         let users = Users(Arc::clone(&shared));
         let groups = Groups(Arc::clone(&shared));
-        let state = TenantState {
+        let mut state = TenantState {
             users: Children::new(users, &limits, Arc::clone(&node_live)),
             groups: Children::new(groups, &limits, node_live),
-            shared,
+            reconciler_started_at: shared.clock.now(),
             reconciler_rest: RECONCILER_REST_MIN,
+            shared,
         };
         state.start_reconciler(&myself).await?;
         myself.send_interval(PASSIVATION_EVERY, || TenantMessage::Passivate);
@@ -180,19 +184,24 @@ impl Actor for TenantActor {
 
 impl TenantState {
     async fn start_reconciler(
-        &self,
+        &mut self,
         myself: &ActorRef<TenantMessage>,
     ) -> Result<(), ActorProcessingErr> {
         let arguments = (Arc::clone(&self.shared), myself.clone());
         let (reconciler, _) =
             ReconcilerActor::spawn_linked(None, ReconcilerActor, arguments, myself.get_cell())
                 .await?;
+        self.reconciler_started_at = self.shared.clock.now();
         self.shared.set_reconciler(Some(reconciler));
         self.shared.tell_reconciler(ReconcilerMessage::Start);
         Ok(())
     }
 
     fn rest_reconciler(&mut self, myself: &ActorRef<TenantMessage>) {
+        // One that worked for a while is given another quick start.
+        if later(self.reconciler_started_at, RECONCILER_REST_MAX) <= self.shared.clock.now() {
+            self.reconciler_rest = RECONCILER_REST_MIN;
+        }
         myself.send_after(self.reconciler_rest, || TenantMessage::StartReconciler);
         self.reconciler_rest = (self.reconciler_rest * 2).min(RECONCILER_REST_MAX);
     }

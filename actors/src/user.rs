@@ -21,7 +21,9 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use scim::patch::Patch;
 use serde::Serialize;
 use serde_json::Value;
-use store::{Changeset, Expected, Marked, Operation, Record, Refusal, Requirement, Snapshot};
+use store::{
+    Changeset, Expected, Marked, Operation, ReadError, Record, Refusal, Requirement, Snapshot,
+};
 
 use self::decide::{Next, UserState};
 use crate::config::ActiveConfig;
@@ -85,6 +87,19 @@ pub(crate) enum UserMessage {
     },
 }
 
+impl UserMessage {
+    /// Whether its requester went away before its turn came. Working on it all the same would let
+    /// a mailbox grow for as long as the disk is stuck.
+    fn is_abandoned(&self) -> bool {
+        match self {
+            Self::Patch { reply_to, .. } | Self::Replace { reply_to, .. } => reply_to.is_closed(),
+            Self::Delete { reply_to, .. } => reply_to.is_closed(),
+            Self::Manual { reply_to, .. } => reply_to.is_closed(),
+            Self::Reconcile { reply_to, .. } => reply_to.is_closed(),
+        }
+    }
+}
+
 /// What an operator does to an account by hand.
 #[derive(Debug, Clone)]
 pub enum ManualAct {
@@ -113,14 +128,22 @@ pub enum ManualAct {
 
 /// On whose behalf an account is reconciled; decides which accounts are left to others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
-    /// A wave has settled, or an account has waited long enough in one that goes on. Only if the
-    /// mark is still the one that was read: else a newer wave has touched the account.
+pub(crate) enum Cause {
+    /// A wave has settled. Only if the mark is still the one that was read: else a newer wave has
+    /// touched the account.
     Mark {
         /// The wave.
         wave: Option<WaveId>,
         /// The mark's generation; none where the group is marked and the account is not.
         generation: Option<u64>,
+    },
+    /// An account has waited long enough in a wave that goes on, whether or not it was touched
+    /// again; unless it was decided meanwhile.
+    Overdue {
+        /// The wave.
+        wave: Option<WaveId>,
+        /// Those first touched by then are overdue.
+        touched_until: Timestamp,
     },
     /// A sweep. Accounts pending in an open wave are left to it.
     Sweep,
@@ -132,7 +155,7 @@ pub enum Cause {
 
 /// What a reconciliation did to one account.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Reconciled {
+pub(crate) enum Reconciled {
     /// Nothing was to do.
     Unchanged,
     /// It is left to somebody else.
@@ -199,6 +222,10 @@ impl Actor for UserActor {
         user: &mut UserArguments,
     ) -> Result<(), ActorProcessingErr> {
         user.observed.begin(user.shared.clock.now());
+        if message.is_abandoned() {
+            user.observed.end();
+            return Ok(());
+        }
         // A requester that timed out does not take its change back, hence the ignored sends.
         match message {
             UserMessage::Patch { patch, precondition, write, reply_to } => {
@@ -234,7 +261,7 @@ impl UserArguments {
         &self,
         precondition: &Precondition,
         wave: WaveId,
-        decide: impl Fn(&UserState, &ActiveConfig, Moment) -> Result<Next, scim::error::Error>,
+        decide: impl Fn(&UserState, &ActiveConfig, Moment) -> Result<Option<Next>, scim::error::Error>,
     ) -> Result<Record, ChangeError> {
         attempt!(ATTEMPTS_MAX, self.try_change(precondition, wave, &decide))
     }
@@ -243,7 +270,7 @@ impl UserArguments {
         &self,
         precondition: &Precondition,
         wave: WaveId,
-        decide: &impl Fn(&UserState, &ActiveConfig, Moment) -> Result<Next, scim::error::Error>,
+        decide: &impl Fn(&UserState, &ActiveConfig, Moment) -> Result<Option<Next>, scim::error::Error>,
     ) -> Result<Attempt<Record>, ChangeError> {
         let config = self.shared.config();
         let snapshot = self.shared.snapshot()?;
@@ -252,9 +279,7 @@ impl UserArguments {
         drop(snapshot);
         let now = self.shared.clock.now();
         let next = decide(&state, &config, Moment { now, wave: Some(wave) })?;
-        let Next::Changed { record, changed, touched } = next else {
-            return Ok(Ok(state.record));
-        };
+        let Some(Next { record, changed }) = next else { return Ok(Ok(state.record)) };
         let revision = state.record.revision;
         let kept = Record {
             revision: revision + 1,
@@ -266,14 +291,11 @@ impl UserArguments {
         };
         let expected = Expected::Revision(revision);
         let mut change = Changeset::new(self.shared.key, now, Some(wave))
-            .with(Operation::PutUser { id: self.id, expected, record });
+            .requiring(Requirement::Config(config.revision))
+            .with(Operation::PutUser { id: self.id, expected, record })
+            .with(Operation::Mark(Marked::User(self.id)));
         if changed.account != state.account {
             change = change.with(Operation::PutAccount(Box::new(changed.account)));
-        }
-        if touched {
-            change = change
-                .requiring(Requirement::Config(config.revision))
-                .with(Operation::Mark(Marked::User(self.id)));
         }
         change.operations.extend(self.shared.wave_row(now));
         self.commit(change.telling(changed.events), kept).await
@@ -355,7 +377,14 @@ impl UserArguments {
         let mark = snapshot.mark(self.shared.key, Marked::User(self.id))?;
         let generation = mark.map(|mark| mark.generation);
         let (wave, left) = match cause {
-            Cause::Mark { wave, generation: read } => (wave, read != generation),
+            Cause::Mark { wave, generation: read } => {
+                let newer =
+                    read != generation || self.shared.awaits_open_wave(&snapshot, &groups)?;
+                (wave, newer)
+            }
+            Cause::Overdue { wave, touched_until } => {
+                (wave, mark.is_some_and(|mark| mark.first_touched > touched_until))
+            }
             Cause::Sweep | Cause::Settings => {
                 let open = self.shared.open_wave().is_some();
                 (None, open && self.shared.is_touched(&snapshot, self.id, &groups)?)
@@ -368,12 +397,13 @@ impl UserArguments {
         let now = self.shared.clock.now();
         let moment = Moment { now, wave };
         let mut changed = lifecycle::reconcile(&account, &groups, &config.rules, moment);
-        if cause == Cause::Settings && account.status != Status::Deleted {
-            let state = self.load(&snapshot)?;
-            let profile = access::projection::Profile::of(&state.resource, &config.fields);
-            let projected = lifecycle::reproject(&changed.account, profile);
-            changed.account = projected.account;
-            changed.events.extend(projected.events);
+        let reads_profile = !matches!(cause, Cause::Sweep | Cause::Operator);
+        if reads_profile && account.status != Status::Deleted {
+            let projected = reprojected(&self.shared, &snapshot, &changed.account, &config)?;
+            if let Some(projected) = projected {
+                changed.account = projected.account;
+                changed.events.extend(projected.events);
+            }
         }
         drop(snapshot);
         let role_change = RoleChange::between(&account, &changed.account);
@@ -430,6 +460,28 @@ impl UserArguments {
             Err(moved) => Err(moved),
         })
     }
+}
+
+/// The account with its user's attributes as the field mappings now say; none for a user that is
+/// gone or cannot be read, since a role does not depend on it.
+pub(crate) fn reprojected(
+    shared: &Shared,
+    snapshot: &Snapshot,
+    account: &Account,
+    config: &ActiveConfig,
+) -> Result<Option<Changed>, ReadError> {
+    let record = match snapshot.user(shared.key, account.id) {
+        Err(ReadError::Damaged { table }) => {
+            tracing::error!(tenant.id = %shared.id, user.id = %account.id, table, "damaged");
+            None
+        }
+        read => read?,
+    };
+    let state = record.and_then(|record| UserState::new(record, account.clone()));
+    Ok(state.map(|state| {
+        let profile = access::projection::Profile::of(&state.resource, &config.fields);
+        lifecycle::reproject(account, profile)
+    }))
 }
 
 /// What was done, or why it must be decided again.

@@ -14,7 +14,6 @@ use serde_json::{Map, Value};
 use crate::{
     document,
     error::Error,
-    path::AttributePath,
     schema::{Place, ResourceType},
 };
 
@@ -130,20 +129,9 @@ impl Resource {
         self.text("externalId")
     }
 
-    /// Whether a user is active. One that never said so is.
-    pub fn active(&self) -> bool {
-        self.attributes.get("active") != Some(&Value::Bool(false))
-    }
-
-    /// The values that a path selects, as text: strings as they are, booleans and numbers as JSON.
-    /// Complex values without a `value` are left out.
-    pub fn get_path(&self, path: &AttributePath) -> Vec<String> {
-        let text = |value: &Value| match value {
-            Value::String(text) => Some(text.clone()),
-            Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
-            Value::Null | Value::Array(_) | Value::Object(_) => None,
-        };
-        path.select(&self.attributes).into_iter().filter_map(text).collect()
+    /// What the client said of a user's `active`; none if it said nothing.
+    pub fn active(&self) -> Option<bool> {
+        self.attributes.get("active").and_then(Value::as_bool)
     }
 
     pub(crate) fn into_attributes(self) -> Map<String, Value> {

@@ -195,7 +195,7 @@ pub enum Operation {
         /// Its id.
         id: TenantId,
     },
-    /// Delete some rows of a deleted tenant.
+    /// Delete some rows of a deleted tenant, damaged ones too.
     Purge {
         /// Whose.
         tenant: TenantKey,
@@ -217,7 +217,8 @@ pub struct Committed {
     pub feed: Option<u64>,
     /// The tenant that was made.
     pub tenant: Option<TenantKey>,
-    /// The revision of the resource that was put or whose members changed last.
+    /// The revision of the resource that was put, or whose members were changed, last. Groups
+    /// that changed because a user came or went do not count.
     pub revision: Option<u64>,
     /// Whether a purge has more to do.
     pub more_to_purge: bool,

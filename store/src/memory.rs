@@ -29,6 +29,28 @@ impl MemoryStore {
         *lock(&self.failure) = reason.map(str::to_owned);
     }
 
+    /// Changes a row behind everybody's back.
+    #[cfg(test)]
+    pub(crate) fn tamper(
+        &self,
+        table: Table,
+        key: Vec<u8>,
+        with: impl FnOnce(Option<Vec<u8>>) -> Option<Vec<u8>>,
+    ) {
+        let mut tables = lock(&self.tables);
+        let rows = Arc::make_mut(&mut tables).entry(table).or_default();
+        let before = rows.remove(&key);
+        if let Some(value) = with(before) {
+            rows.insert(key, value);
+        }
+    }
+
+    /// The keys of a table.
+    #[cfg(test)]
+    pub(crate) fn keys(&self, table: Table) -> Vec<Vec<u8>> {
+        lock(&self.tables).get(&table).into_iter().flat_map(BTreeMap::keys).cloned().collect()
+    }
+
     fn apply(&self, change: Changeset) -> Result<crate::Committed, CommitError> {
         if let Some(reason) = lock(&self.failure).clone() {
             return Err(CommitError::Unavailable(reason));

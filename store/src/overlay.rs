@@ -5,7 +5,7 @@
 //! one refused change cannot leave a trace, rows that many changes write are written once, and
 //! what reaches the backend is sorted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use crate::kv::{Order, Range, RawView, ReadError, Writes};
@@ -14,6 +14,9 @@ use crate::table::Table;
 
 /// Payloads by table and key; none is a deletion.
 type Layer = BTreeMap<(Table, Vec<u8>), Option<Vec<u8>>>;
+
+/// A key and its payload.
+type Pair = (Vec<u8>, Vec<u8>);
 
 pub(crate) struct Overlay<'a> {
     base: &'a dyn RawView,
@@ -50,7 +53,7 @@ impl<'a> Overlay<'a> {
         table: Table,
         prefix: &[u8],
         limit: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, ReadError> {
+    ) -> Result<Vec<Pair>, ReadError> {
         let mut pairs: BTreeMap<Vec<u8>, Option<Vec<u8>>> = BTreeMap::new();
         for layer in [&self.batch, &self.change] {
             let written = layer.range((table, prefix.to_vec())..);
@@ -59,7 +62,9 @@ impl<'a> Overlay<'a> {
             pairs.extend(inside.map(|((_, key), payload)| (key.clone(), payload.clone())));
         }
         let mut damaged = None;
-        let mut found = pairs.values().filter(|payload| payload.is_some()).count();
+        // Rows not on disk yet do not count: they may lie behind rows of the disk, and which ones
+        // are "the first" must not depend on what else is in the batch.
+        let mut found = 0;
         self.base.scan(table, &Range::prefix(prefix), Order::Ascending, &mut |key, sealed| {
             if found >= limit {
                 return ControlFlow::Break(());
@@ -85,9 +90,47 @@ impl<'a> Overlay<'a> {
         Ok(kept.take(limit).collect())
     }
 
+    /// Deletes rows whose key starts with `prefix`, at most `limit`, and answers how many. Their
+    /// values are not looked at, so that a damaged one can be deleted too.
+    pub(crate) fn delete_prefix(
+        &mut self,
+        table: Table,
+        prefix: &[u8],
+        limit: usize,
+    ) -> Result<usize, ReadError> {
+        let mut keys = BTreeSet::new();
+        let mut gone = BTreeSet::new();
+        for layer in [&self.batch, &self.change] {
+            let written = layer.range((table, prefix.to_vec())..);
+            let inside =
+                written.take_while(|((at, key), _)| *at == table && key.starts_with(prefix));
+            for ((_, key), payload) in inside {
+                let (to, from) =
+                    if payload.is_some() { (&mut keys, &mut gone) } else { (&mut gone, &mut keys) };
+                from.remove(key);
+                to.insert(key.clone());
+            }
+        }
+        self.base.scan(table, &Range::prefix(prefix), Order::Ascending, &mut |key, _| {
+            if keys.len() >= limit {
+                return ControlFlow::Break(());
+            }
+            if !gone.contains(key) {
+                keys.insert(key.to_vec());
+            }
+            ControlFlow::Continue(())
+        })?;
+        let deleted = keys.len().min(limit);
+        for key in keys.into_iter().take(limit) {
+            self.delete(table, key);
+        }
+        Ok(deleted)
+    }
+
     /// Makes the current change part of the batch.
     pub(crate) fn keep_change(&mut self) {
-        self.batch.append(&mut self.change);
+        // Not `append`, which goes through the whole batch for each change.
+        self.batch.extend(std::mem::take(&mut self.change));
     }
 
     /// Forgets the current change.

@@ -8,6 +8,8 @@
 mod members;
 mod resources;
 pub(crate) mod tenants;
+#[cfg(test)]
+mod tests;
 
 use access::{Account, Event};
 use jiff::Timestamp;
@@ -57,6 +59,8 @@ struct Change<'p, 'a> {
     wave: Option<access::WaveId>,
     counters: Counters,
     committed: Committed,
+    /// Whether the change has deleted its own tenant.
+    is_deleted: bool,
 }
 
 impl<'a> Planner<'a> {
@@ -75,6 +79,11 @@ impl<'a> Planner<'a> {
         planned
     }
 
+    /// Forgets a change whose planning broke off.
+    pub(crate) fn abandon(&mut self) {
+        self.overlay.drop_change();
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.overlay.is_empty()
     }
@@ -88,15 +97,16 @@ impl<'p, 'a> Change<'p, 'a> {
     fn plan(overlay: &'p mut Overlay<'a>, changeset: Changeset) -> Planned<Committed> {
         let Changeset { tenant, now, wave, require, operations } = changeset;
         let counters = load_counters(overlay, tenant)?;
+        let committed = Committed::default();
         let mut change =
-            Change { overlay, tenant, now, wave, counters, committed: Committed::default() };
+            Change { overlay, tenant, now, wave, counters, committed, is_deleted: false };
         for requirement in &require {
             change.check(requirement)?;
         }
         for operation in operations {
             change.apply(operation)?;
         }
-        if change.counters != counters {
+        if change.counters != counters && !change.is_deleted {
             let key = key::Key::tenant(tenant).done();
             let payload = change.counters.encode();
             change.overlay.put(Table::Counters, key, payload);
@@ -207,7 +217,7 @@ impl<'p, 'a> Change<'p, 'a> {
         entry.insert("seq".into(), sequence.into());
         entry.insert("id".into(), id.into());
         entry.insert("type".into(), event.kind.as_str().into());
-        entry.insert("at".into(), self.now.to_string().into());
+        entry.insert("at".into(), format!("{:.3}", self.now).into());
         entry.extend(event.data);
         let payload = encode_json(Table::Feed, &Value::Object(entry))?;
         self.overlay.put(Table::Feed, key::feed(self.tenant, sequence), payload);

@@ -73,7 +73,7 @@ impl Record {
     }
 
     pub(crate) fn decode(table: Table, payload: &[u8]) -> Result<Self, ReadError> {
-        Self::read(&mut Reader(payload)).ok_or(ReadError::Damaged { table: table.name() })
+        Self::read(&mut Reader(payload)).ok_or_else(|| ReadError::Damaged { table: table.name() })
     }
 
     fn read(reader: &mut Reader<'_>) -> Option<Self> {

@@ -4,20 +4,21 @@
 //! none after. Every record it gives was checked against its checksum. Lists are read in pieces
 //! with a limit; hold a snapshot for one request or one piece of a scan, not longer.
 
+mod history;
+mod members;
+
 use std::ops::ControlFlow;
 
-use access::wave::Wave;
-use access::{Account, GroupId, TenantId, TokenId, UserId, WaveId};
+use access::{GroupId, TenantId, TokenId, UserId};
 use scim::casefold::fold;
 use scim::schema::ResourceType;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
-use crate::key::{self, Key, MEMBER_KNOWN, MEMBER_PARKED, TenantKey};
+use crate::key::{self, Key, TenantKey};
 use crate::kv::{Order, Range, RawView, ReadError};
 use crate::plan::tenants as meta;
-use crate::record::{self, Counters, Mark, Marked, Record};
+use crate::record::{self, Counters, Marked, Record};
 use crate::table::Table;
 use crate::tenant::{Config, StoredConfig, Tenant, Token};
 
@@ -50,6 +51,9 @@ pub enum Member {
 pub type Flow = ControlFlow<()>;
 
 type Read<T> = Result<T, ReadError>;
+
+/// What is called for each pair of a table, and told if the record is damaged.
+pub(crate) type VisitPair<'a> = &'a mut dyn FnMut(&[u8], Read<&[u8]>) -> Flow;
 
 impl Snapshot {
     pub(crate) fn new(view: Box<dyn RawView>) -> Self {
@@ -109,7 +113,7 @@ impl Snapshot {
         Ok(Counts { users, groups, feed })
     }
 
-    fn counters(&self, tenant: TenantKey) -> Read<Option<Counters>> {
+    pub(crate) fn counters(&self, tenant: TenantKey) -> Read<Option<Counters>> {
         let payload = self.get(Table::Counters, &Key::tenant(tenant).done())?;
         payload.as_deref().map(Counters::decode).transpose()
     }
@@ -188,181 +192,44 @@ impl Snapshot {
         })
     }
 
-    // --- membership ------------------------------------------------------------------------------
-
-    /// A group's members, oldest first, after `after`, at most `limit`; parked ones left out.
-    pub fn members(
+    /// Visits the ids of a tenant's users or groups, oldest first, after `after`. What is kept of
+    /// them is neither read nor checked, so that paging past many is cheap.
+    pub fn resource_ids(
         &self,
         tenant: TenantKey,
-        group: GroupId,
+        resource_type: ResourceType,
         after: Option<&[u8; 16]>,
-        limit: usize,
-    ) -> Read<Vec<Member>> {
-        let mut range = Range::prefix(&key::members_prefix(tenant, group, MEMBER_KNOWN));
-        if let Some(after) = after {
-            range = range.after(key::member(tenant, group, after));
-        }
-        let mut found = Vec::new();
-        self.scan(Table::Members, &range, Order::Ascending, |key, tag| {
-            if found.len() >= limit {
-                return Ok(ControlFlow::Break(()));
-            }
-            let Some(id) = key::last_id(key) else { return Err(damaged(Table::Members)) };
-            found.push(member_of(id, tag));
-            Ok(ControlFlow::Continue(()))
-        })?;
-        Ok(found)
-    }
-
-    /// The member with these 16 bytes as its id, if the group has it.
-    pub fn member(&self, tenant: TenantKey, group: GroupId, id: &[u8; 16]) -> Read<Option<Member>> {
-        let tag = self.get(Table::Members, &key::member(tenant, group, id))?;
-        Ok(tag.map(|tag| member_of(*id, &tag)))
-    }
-
-    /// The values of a group's members that nobody has pushed yet, at most `limit`.
-    pub fn parked(&self, tenant: TenantKey, group: GroupId, limit: usize) -> Read<Vec<String>> {
-        let prefix = key::members_prefix(tenant, group, MEMBER_PARKED);
-        let mut found = Vec::new();
-        self.scan(Table::Members, &Range::prefix(&prefix), Order::Ascending, |_, value| {
-            if found.len() >= limit {
-                return Ok(ControlFlow::Break(()));
-            }
-            found.push(String::from_utf8_lossy(value).into_owned());
-            Ok(ControlFlow::Continue(()))
-        })?;
-        Ok(found)
-    }
-
-    /// The groups that hold a user, oldest first.
-    pub fn groups_of(&self, tenant: TenantKey, user: UserId) -> Read<Vec<GroupId>> {
-        let prefix = Key::tenant(tenant).id(user.as_bytes()).done();
-        let ids = self.last_ids(Table::Memberships, &prefix, usize::MAX)?;
-        Ok(ids.into_iter().map(GroupId::from_bytes).collect())
-    }
-
-    /// Every membership of the users from `first` to `last`, by user. For sweeps, which read
-    /// accounts in the same order.
-    pub fn memberships(
-        &self,
-        tenant: TenantKey,
-        first: UserId,
-        last: UserId,
-    ) -> Read<Vec<(UserId, GroupId)>> {
-        let range = Range {
-            from: std::ops::Bound::Included(key::user(tenant, first)),
-            to: Range::prefix(&key::user(tenant, last)).to,
-        };
-        let mut found = Vec::new();
-        self.scan(Table::Memberships, &range, Order::Ascending, |key, _| {
-            let ids = key.get(4..20).and_then(|user| user.try_into().ok()).zip(key::last_id(key));
-            let Some((user, group)) = ids else { return Err(damaged(Table::Memberships)) };
-            found.push((UserId::from_bytes(user), GroupId::from_bytes(group)));
-            Ok(ControlFlow::Continue(()))
-        })?;
-        Ok(found)
-    }
-
-    // --- accounts, marks, feed, waves ------------------------------------------------------------
-
-    /// One account, also of a deleted user.
-    pub fn account(&self, tenant: TenantKey, user: UserId) -> Read<Option<Account>> {
-        let payload = self.get(Table::Accounts, &key::user(tenant, user))?;
-        payload.as_deref().map(record::decode_account).transpose()
-    }
-
-    /// Accounts, oldest first, after `after`, at most `limit`.
-    pub fn accounts(
-        &self,
-        tenant: TenantKey,
-        after: Option<UserId>,
-        limit: usize,
-    ) -> Read<Vec<Account>> {
-        let mut range = Range::prefix(&Key::tenant(tenant).done());
-        if let Some(after) = after {
-            range = range.after(key::user(tenant, after));
-        }
-        let mut found = Vec::new();
-        self.scan(Table::Accounts, &range, Order::Ascending, |_, payload| {
-            if found.len() >= limit {
-                return Ok(ControlFlow::Break(()));
-            }
-            found.push(record::decode_account(payload)?);
-            Ok(ControlFlow::Continue(()))
-        })?;
-        Ok(found)
-    }
-
-    /// One mark.
-    pub fn mark(&self, tenant: TenantKey, marked: Marked) -> Read<Option<Mark>> {
-        let payload = self.get(Table::Marks, &mark_key(tenant, marked))?;
-        payload.as_deref().map(Mark::decode).transpose()
-    }
-
-    /// A tenant's marks, at most `limit`, after `after`.
-    pub fn marks(
-        &self,
-        tenant: TenantKey,
-        after: Option<Marked>,
-        limit: usize,
-    ) -> Read<Vec<(Marked, Mark)>> {
-        let mut range = Range::prefix(&Key::tenant(tenant).done());
-        if let Some(after) = after {
-            range = range.after(mark_key(tenant, after));
-        }
-        let mut found = Vec::new();
-        self.scan(Table::Marks, &range, Order::Ascending, |key, payload| {
-            if found.len() >= limit {
-                return Ok(ControlFlow::Break(()));
-            }
-            let Some(marked) = marked_of(key) else { return Err(damaged(Table::Marks)) };
-            found.push((marked, Mark::decode(payload)?));
-            Ok(ControlFlow::Continue(()))
-        })?;
-        Ok(found)
-    }
-
-    /// Visits the feed's entries after the number `after`, in order.
-    pub fn feed(
-        &self,
-        tenant: TenantKey,
-        after: u64,
-        mut visit: impl FnMut(Value) -> Flow,
+        mut visit: impl FnMut([u8; 16]) -> Flow,
     ) -> Read<()> {
-        let range = Range::prefix(&Key::tenant(tenant).done()).after(key::feed(tenant, after));
-        self.scan(Table::Feed, &range, Order::Ascending, |_, payload| {
-            Ok(visit(decode_json(Table::Feed, payload)?))
-        })
-    }
-
-    /// One wave.
-    pub fn wave(&self, tenant: TenantKey, wave: WaveId) -> Read<Option<Wave>> {
-        self.json(Table::Waves, &key::wave(tenant, wave))
-    }
-
-    /// Waves, newest first, before `before`, at most `limit`.
-    pub fn waves(
-        &self,
-        tenant: TenantKey,
-        before: Option<WaveId>,
-        limit: usize,
-    ) -> Read<Vec<Wave>> {
+        let table = resource_table(resource_type);
         let mut range = Range::prefix(&Key::tenant(tenant).done());
-        if let Some(before) = before {
-            range = range.before(key::wave(tenant, before));
+        if let Some(after) = after {
+            range = range.after(Key::tenant(tenant).id(after).done());
         }
-        self.json_rows(Table::Waves, &range, Order::Descending, limit)
+        self.view.scan(table, &range, Order::Ascending, &mut |key, _| match key::last_id(key) {
+            Some(id) => visit(id),
+            None => ControlFlow::Continue(()),
+        })
     }
 
     // --- underneath ------------------------------------------------------------------------------
 
-    /// Every verified pair of every table, for backups and checks.
-    pub(crate) fn pairs(
-        &self,
-        table: Table,
-        mut visit: impl FnMut(&[u8], &[u8]) -> Read<Flow>,
-    ) -> Read<()> {
-        self.scan(table, &Range::all(), Order::Ascending, &mut visit)
+    /// Every pair of a table, for backups and checks: a damaged record comes as an error, and the
+    /// next one after it.
+    pub(crate) fn pairs(&self, table: Table, visit: VisitPair<'_>) -> Read<()> {
+        self.view.scan(table, &Range::all(), Order::Ascending, &mut |key, sealed| {
+            visit(key, record::open(table, key, sealed))
+        })
+    }
+
+    /// How many pairs have a key that starts with `prefix`; their values are not looked at.
+    pub(crate) fn count_prefix(&self, table: Table, prefix: &[u8]) -> Read<u64> {
+        let mut count = 0;
+        self.view.scan(table, &Range::prefix(prefix), Order::Ascending, &mut |_, _| {
+            count += 1;
+            ControlFlow::Continue(())
+        })?;
+        Ok(count)
     }
 
     pub(crate) fn get(&self, table: Table, key: &[u8]) -> Read<Option<Vec<u8>>> {
@@ -459,7 +326,7 @@ pub(crate) fn mark_key(tenant: TenantKey, marked: Marked) -> Vec<u8> {
     }
 }
 
-fn marked_of(key: &[u8]) -> Option<Marked> {
+pub(crate) fn marked_of(key: &[u8]) -> Option<Marked> {
     let id = key::last_id(key)?;
     match key.get(4)? {
         b'a' => Some(Marked::Tenant),

@@ -42,7 +42,8 @@ pub fn make(
 pub fn random_hex() -> Result<String, NoRandomness> {
     let mut bytes = [0; SECRET_BYTES];
     getrandom::fill(&mut bytes).map_err(|_| NoRandomness)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    let hex = |half: u8| char::from_digit(u32::from(half), 16);
+    Ok(bytes.iter().flat_map(|byte| [hex(byte >> 4), hex(byte & 15)]).flatten().collect())
 }
 
 /// SHA-256 of a secret's text.

@@ -6,9 +6,12 @@
 //! never helped, and a thread of its own beats a task that borrows one by 15 to 20 %.)
 //!
 //! When a commit fails, everybody in it hears that the outcome is unknown, and the backend is
-//! opened again before anything else is read or written.
+//! opened again before anything else is written. Changes are refused until a commit of the
+//! backend's own has succeeded, so that [`Health::Ready`] means what it says. A refusal that may
+//! rest on a neighbour in the same transaction is told only once that is on disk.
 
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -44,8 +47,17 @@ impl Reply {
 
     /// Waits for the answer. `Ok` means on disk. Dropping the wait does not take the change back.
     pub async fn wait(self) -> Answer {
-        self.0.await.unwrap_or_else(|_| Err(CommitError::Unknown("the writer has ended".into())))
+        self.0.await.unwrap_or_else(|_| Err(ended()))
     }
+
+    /// The same, for threads that run no async tasks; panics in one that does.
+    pub fn wait_blocking(self) -> Answer {
+        self.0.blocking_recv().unwrap_or_else(|_| Err(ended()))
+    }
+}
+
+fn ended() -> CommitError {
+    CommitError::Unknown("the writer has ended".into())
 }
 
 /// What the writer needs of a backend.
@@ -55,7 +67,8 @@ pub(crate) trait Backend: Send + 'static {
     /// Writes all pairs in one transaction and flushes it.
     fn write(&mut self, writes: Writes) -> Result<(), WriteError>;
 
-    /// Opens the database anew after a failure. Reads work again once this answered `Ok`.
+    /// Opens the database anew after a failure. `Ok`: a commit has gone through. On an error,
+    /// reads go on if the disk can still be read.
     fn reopen(&mut self) -> Result<(), String>;
 }
 
@@ -66,6 +79,12 @@ pub(crate) enum WriteError {
     NotWritten(String),
     /// While committing.
     Unknown(String),
+}
+
+/// The backend failed, and what came of opening it again.
+struct Failure {
+    reason: String,
+    reopened: Result<(), String>,
 }
 
 struct Request {
@@ -109,7 +128,13 @@ impl Writer {
 
     pub(crate) fn health(&self) -> Health {
         let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        trouble.clone().map_or(Health::Ready, Health::Unavailable)
+        match &*trouble {
+            Some(trouble) => Health::Unavailable(trouble.clone()),
+            None if self.thread.as_ref().is_none_or(JoinHandle::is_finished) => {
+                Health::Unavailable("the writer has ended".into())
+            }
+            None => Health::Ready,
+        }
     }
 }
 
@@ -137,79 +162,108 @@ impl<B: Backend> Worker<B> {
         while let Ok(first) = requests.recv() {
             let mut batch = vec![first];
             batch.extend(requests.try_iter().take(BATCH_MAX - 1));
-            if let Err(reason) = self.commit(batch) {
-                self.recover(requests, &reason);
+            if let Err(failure) = self.commit(batch) {
+                self.recover(requests, failure);
             }
         }
     }
 
-    /// Commits a batch and answers it. An error is a failure of the backend.
-    fn commit(&mut self, batch: Vec<Request>) -> Result<(), String> {
+    /// Commits a batch and answers it.
+    fn commit(&mut self, batch: Vec<Request>) -> Result<(), Failure> {
         let view = match self.backend.view() {
             Ok(view) => view,
             Err(error) => {
                 let reason = error.to_string();
-                answer_all(batch, &CommitError::Unavailable(reason.clone()));
-                return Err(reason);
+                for request in batch {
+                    answer(request.reply, Err(CommitError::Unavailable(reason.clone())));
+                }
+                return Err(self.failure(reason));
             }
         };
         let mut planner = Planner::new(&*view);
-        let mut planned = Vec::with_capacity(batch.len());
+        let mut answers = Vec::with_capacity(batch.len());
         let mut failed = None;
         for Request { change, reply } in batch {
-            match planner.plan(change) {
-                Ok(committed) => planned.push((reply, committed)),
-                Err(PlanError::Refused(refusal)) => answer(reply, Err(refusal.into())),
-                Err(PlanError::Unavailable(reason)) => {
-                    answer(reply, Err(CommitError::Unavailable(reason.clone())));
-                    failed = Some(reason);
+            let planned = catch_unwind(AssertUnwindSafe(|| planner.plan(change)));
+            let outcome = match planned {
+                Ok(Ok(committed)) => Ok(committed),
+                // Nothing that is not on disk yet can have led to this refusal.
+                Ok(Err(PlanError::Refused(refusal))) if planner.is_empty() => {
+                    answer(reply, Err(refusal.into()));
+                    continue;
                 }
-            }
+                Ok(Err(PlanError::Refused(refusal))) => Err(refusal.into()),
+                Ok(Err(PlanError::Unavailable(reason))) => {
+                    failed = Some(reason.clone());
+                    Err(CommitError::Unavailable(reason))
+                }
+                Err(_) => {
+                    planner.abandon();
+                    tracing::error!("planning a change panicked");
+                    Err(CommitError::Unavailable("the change cannot be planned".into()))
+                }
+            };
+            answers.push((reply, outcome));
         }
         let writes = if planner.is_empty() { Writes::new() } else { planner.into_writes() };
         drop(view);
         let written = if writes.is_empty() { Ok(()) } else { self.backend.write(writes) };
-        let error = match written {
+        let (error, reason) = match written {
             Ok(()) => {
-                for (reply, committed) in planned {
-                    answer(reply, Ok(committed));
+                for (reply, outcome) in answers {
+                    answer(reply, outcome);
                 }
                 self.back_off = BACK_OFF_MIN;
-                return failed.map_or(Ok(()), Err);
+                return failed.map_or(Ok(()), |reason| Err(self.failure(reason)));
             }
-            Err(WriteError::NotWritten(reason)) => CommitError::Unavailable(reason),
-            Err(WriteError::Unknown(reason)) => CommitError::Unknown(reason),
+            Err(WriteError::NotWritten(reason)) => {
+                (CommitError::Unavailable(reason.clone()), reason)
+            }
+            Err(WriteError::Unknown(reason)) => (CommitError::Unknown(reason.clone()), reason),
         };
-        for (reply, _) in planned {
-            answer(reply, Err(error.clone()));
+        // Before anybody hears of it: who reads again now must read what has become of it.
+        let failure = self.failure(error.to_string());
+        for (reply, outcome) in answers {
+            // A refused change did nothing, but why it was refused may never have been true.
+            let refused = |_| CommitError::Unavailable(reason.clone());
+            answer(reply, outcome.map_err(refused).and_then(|_| Err(error.clone())));
         }
-        Err(error.to_string())
+        Err(failure)
     }
 
-    /// Opens the backend again. Refuses changes for a while, then lets the next one try.
-    fn recover(&mut self, requests: &Receiver<Request>, reason: &str) {
-        tracing::error!(reason, "a commit failed; opening the database again");
-        self.set_trouble(Some(reason.to_owned()));
+    /// Opens the backend again at once.
+    fn failure(&mut self, reason: String) -> Failure {
+        tracing::error!(reason, "the database failed; opening it again");
+        self.set_trouble(Some(reason.clone()));
+        Failure { reason, reopened: self.backend.reopen() }
+    }
+
+    /// Refuses changes for a while after a failure, and until the backend works again.
+    fn recover(&mut self, requests: &Receiver<Request>, failure: Failure) {
+        let Failure { mut reason, mut reopened } = failure;
         loop {
             let refuse_until = Instant::now() + self.back_off;
             self.back_off = (self.back_off * 2).min(BACK_OFF_MAX);
-            let reopened = self.backend.reopen();
             loop {
                 let left = refuse_until.saturating_duration_since(Instant::now());
                 match requests.recv_timeout(left) {
                     Ok(request) => {
-                        answer(request.reply, Err(CommitError::Unavailable(reason.to_owned())));
+                        answer(request.reply, Err(CommitError::Unavailable(reason.clone())));
                     }
-                    Err(std::sync::mpsc::RecvTimeoutError::Timeout) => break,
-                    Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => return,
+                    Err(RecvTimeoutError::Timeout) => break,
+                    Err(RecvTimeoutError::Disconnected) => return,
                 }
             }
             match reopened {
                 Ok(()) => break,
-                Err(error) => tracing::error!(error, "the database cannot be opened"),
+                Err(error) => {
+                    tracing::error!(error, "the database cannot be opened and written");
+                    self.set_trouble(Some(error.clone()));
+                    reason = error;
+                }
             }
+            reopened = self.backend.reopen();
         }
-        // Not proof that the disk works again, but the next change will tell.
         self.set_trouble(None);
     }
 
@@ -221,10 +275,4 @@ impl<B: Backend> Worker<B> {
 fn answer(reply: oneshot::Sender<Answer>, answer: Answer) {
     // A requester that timed out does not take its change back.
     let _ = reply.send(answer);
-}
-
-fn answer_all(batch: Vec<Request>, error: &CommitError) {
-    for request in batch {
-        answer(request.reply, Err(error.clone()));
-    }
 }

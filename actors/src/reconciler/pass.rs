@@ -15,12 +15,12 @@ use ractor::{ActorRef, RpcReplyPort};
 use serde::Serialize;
 use std::time::Duration;
 use store::snapshot::Member;
-use store::{Changeset, Mark, Marked, Operation};
+use store::{Changeset, Mark, Marked, Operation, ReadError};
 
 use crate::error::ChangeError;
 use crate::shared::Shared;
 use crate::tenant::TenantMessage;
-use crate::user::{Cause, Reconciled, RoleChange, UserMessage};
+use crate::user::{Cause, Reconciled, RoleChange, UserMessage, reprojected};
 
 /// Accounts or marks in one piece.
 const PIECE: usize = 512;
@@ -120,6 +120,11 @@ impl Trigger {
     const fn follows_marks(&self) -> bool {
         matches!(self, Self::Wave(_) | Self::MaxDelay { .. } | Self::Leftover)
     }
+
+    /// Whether it answers every mark that the open wave did not make.
+    pub(crate) const fn answers_marks(&self) -> bool {
+        matches!(self, Self::Wave(_) | Self::Leftover)
+    }
 }
 
 impl Pass {
@@ -172,20 +177,31 @@ impl Pass {
             }
             Place::Accounts(after, mark) => self.step_accounts(shared, tenant, after, mark).await?,
         };
-        if done && let Trigger::Wave(wave) = &mut self.trigger {
+        if done && let Trigger::Wave(wave) = &self.trigger {
             let now = shared.clock.now();
+            let mut wave = wave.clone();
             wave.reconciled_at = Some(now);
-            wave.role_changes = self.report.changed;
+            wave.role_changes += self.report.changed;
             let event = Event { kind: EventType::WaveSettled, data: serde_json::Map::new() }
                 .with("wave", wave.id.to_string())
                 .with("requests", wave.requests)
                 .with("role_changes", wave.role_changes);
             let change = Changeset::new(shared.key, now, Some(wave.id))
-                .with(Operation::PutWave(wave.clone()))
+                .with(Operation::PutWave(wave))
                 .telling([event]);
             shared.commit(change).await?;
         }
         Ok(done)
+    }
+
+    /// Whether it has not begun yet.
+    pub(crate) const fn is_new(&self) -> bool {
+        matches!(self.place, Place::Marks(None) | Place::Accounts(None, _))
+    }
+
+    /// Roles changed so far.
+    pub(crate) const fn changed(&self) -> u64 {
+        self.report.changed
     }
 
     /// Tells who waits that the pass is done.
@@ -229,8 +245,9 @@ impl Pass {
     ) -> Result<bool, ChangeError> {
         let mut users = Vec::new();
         {
-            let open = shared.open_wave().map(|wave| wave.id);
             let snapshot = shared.snapshot()?;
+            // Asked after the snapshot was taken: a wave whose marks it holds has begun by now.
+            let open = shared.open_wave().map(|wave| wave.id);
             let marks = snapshot.marks(shared.key, after, PIECE)?;
             let Some((last, _)) = marks.last() else { return Ok(true) };
             self.place = Place::Marks(Some(*last));
@@ -272,8 +289,8 @@ impl Pass {
     ) -> Result<(), ChangeError> {
         let mut users = Vec::new();
         {
-            let open = shared.open_wave().map(|wave| wave.id);
             let snapshot = shared.snapshot()?;
+            let open = shared.open_wave().map(|wave| wave.id);
             let members = snapshot.members(shared.key, group, after.as_ref(), PIECE)?;
             self.place = match members.last() {
                 Some(Member::User(user)) => Place::Group(group, mark, Some(*user.as_bytes())),
@@ -320,16 +337,27 @@ impl Pass {
             let moment = Moment { now: shared.clock.now(), wave };
             for (user, generation) in users {
                 self.report.examined += 1;
-                let unchanged = match snapshot.account(shared.key, user)? {
+                let account = match snapshot.account(shared.key, user) {
+                    // One that cannot be read keeps its mark, and nobody else waits for it.
+                    Err(ReadError::Damaged { table }) => {
+                        tracing::error!(tenant.id = %shared.id, user.id = %user, table, "damaged");
+                        continue;
+                    }
+                    read => read?,
+                };
+                let unchanged = match account {
                     None => true,
                     Some(account) => {
                         let groups = snapshot.groups_of(shared.key, user)?;
+                        if !self.is_forced() && shared.awaits_open_wave(&snapshot, &groups)? {
+                            continue;
+                        }
                         let next = lifecycle::reconcile(&account, &groups, &config.rules, moment);
-                        next.account == account
+                        next.account == account && !profile_differs(shared, &snapshot, &account)?
                     }
                 };
                 if !unchanged {
-                    ask.push((user, Cause::Mark { wave, generation }));
+                    ask.push((user, self.cause_of_mark(wave, generation)));
                 } else if let Some(generation) = generation {
                     let marked = Marked::User(user);
                     clear.push(Operation::ClearMark { marked, generation });
@@ -380,9 +408,9 @@ impl Pass {
                 }
                 self.report.examined += 1;
                 let next = lifecycle::reconcile(account, &groups, &config.rules, moment).account;
-                let differs =
-                    next != *account || self.profile_differs(shared, &snapshot, account)?;
-                if !differs {
+                // Only changed settings make a difference here, so only their pass pays for it.
+                let looks = matches!(self.trigger, Trigger::Settings);
+                if next == *account && !(looks && profile_differs(shared, &snapshot, account)?) {
                     continue;
                 }
                 let leave = wave_is_open
@@ -407,24 +435,15 @@ impl Pass {
         Ok(false)
     }
 
-    /// Whether an account shows its user's attributes as the field mappings now say. Only a change
-    /// of settings can make a difference, so only its pass pays for the look.
-    fn profile_differs(
-        &self,
-        shared: &Shared,
-        snapshot: &store::Snapshot,
-        account: &Account,
-    ) -> Result<bool, ChangeError> {
-        if !matches!(self.trigger, Trigger::Settings) {
-            return Ok(false);
+    const fn is_forced(&self) -> bool {
+        matches!(self.trigger, Trigger::MaxDelay { .. })
+    }
+
+    const fn cause_of_mark(&self, wave: Option<WaveId>, generation: Option<u64>) -> Cause {
+        match self.trigger {
+            Trigger::MaxDelay { touched_until } => Cause::Overdue { wave, touched_until },
+            _ => Cause::Mark { wave, generation },
         }
-        let Some(record) = snapshot.user(shared.key, account.id)? else { return Ok(false) };
-        let state = crate::user::decide::UserState::new(record, account.clone());
-        Ok(state.is_some_and(|state| {
-            let fields = &shared.config().fields;
-            let profile = access::projection::Profile::of(&state.resource, fields);
-            lifecycle::reproject(account, profile).account != *account
-        }))
     }
 
     const fn cause(&self) -> Cause {
@@ -486,6 +505,16 @@ impl Pass {
             self.report.truncated = true;
         }
     }
+}
+
+/// Whether an account shows its user's attributes otherwise than the field mappings now say.
+fn profile_differs(
+    shared: &Shared,
+    snapshot: &store::Snapshot,
+    account: &Account,
+) -> Result<bool, ChangeError> {
+    let projected = reprojected(shared, snapshot, account, &shared.config())?;
+    Ok(projected.is_some_and(|projected| projected.account != *account))
 }
 
 async fn ask_actor(

@@ -43,7 +43,7 @@ pub(super) struct Children<K: ChildKind> {
     kind: K,
     live: HashMap<K::Id, Child<K::Message>>,
     /// Being drained, with what came for them meanwhile.
-    draining: HashMap<K::Id, Vec<K::Message>>,
+    draining: HashMap<K::Id, Draining<K::Message>>,
     /// Failed lately: not started again before they have rested.
     resting: HashMap<K::Id, Resting>,
     ids: HashMap<ActorId, K::Id>,
@@ -56,6 +56,11 @@ pub(super) struct Children<K: ChildKind> {
 struct Child<M> {
     actor: ActorRef<M>,
     observed: Arc<Observed>,
+}
+
+struct Draining<M> {
+    actor: ActorId,
+    held: Vec<M>,
 }
 
 struct Resting {
@@ -93,17 +98,16 @@ impl<K: ChildKind> Children<K> {
         id: K::Id,
         mut message: K::Message,
     ) {
-        if let Some(held) = self.draining.get_mut(&id) {
-            held.push(message);
+        if let Some(draining) = self.draining.get_mut(&id) {
+            draining.held.push(message);
             return;
         }
         if let Some(child) = self.live.get(&id) {
             child.observed.sent();
             match child.actor.send_message(message) {
-                Ok(()) => return,
                 // It ended by itself a moment ago; the supervision event follows.
                 Err(MessagingErr::SendErr(unsent)) => message = unsent,
-                Err(_) => return,
+                Ok(()) | Err(_) => return,
             }
             self.forget(id);
         }
@@ -143,8 +147,9 @@ impl<K: ChildKind> Children<K> {
             }
             self.forget(id);
         }
-        let held = self.draining.remove(&id).unwrap_or_default();
-        Some(Ended { id, held })
+        let was_drained = self.draining.get(&id).is_some_and(|child| child.actor == actor);
+        let drained = if was_drained { self.draining.remove(&id) } else { None };
+        Some(Ended { id, held: drained.map(|drained| drained.held).unwrap_or_default() })
     }
 
     /// Drains the children that had no message for a while.
@@ -154,6 +159,10 @@ impl<K: ChildKind> Children<K> {
             self.quiet().filter(|(ms, _)| *ms <= before).map(|(_, id)| id).collect();
         for id in idle {
             self.drain(id);
+        }
+        // Where all were busy when another was needed, there are too many.
+        if self.live.len() > self.live_max {
+            self.make_room();
         }
         let now = self.kind.now_ms();
         // Those who have rested long after their time are forgiven.
@@ -182,7 +191,7 @@ impl<K: ChildKind> Children<K> {
         let Some(child) = self.live.get(&id) else { return };
         // One that has ended already is told of by its supervision event.
         if child.actor.drain().is_ok() {
-            self.draining.insert(id, Vec::new());
+            self.draining.insert(id, Draining { actor: child.actor.get_id(), held: Vec::new() });
         }
         self.forget(id);
     }

@@ -10,7 +10,6 @@ use access::projection::Profile;
 use access::{Event, EventType, GroupId, UserId, WaveId};
 use ractor::RpcReplyPort;
 use scim::resource::{Created, Resource};
-use serde_json::Value;
 use store::{
     Changeset, Expected, Marked, MemberChange, NewRecord, Operation, Record, Refusal, Requirement,
 };
@@ -87,7 +86,7 @@ async fn try_create_user(
     created: &Created,
     wave: WaveId,
 ) -> Result<Result<Record, Refusal>, ChangeError> {
-    let active = created.resource.attributes().get("active").and_then(Value::as_bool);
+    let active = created.resource.active();
     let config = shared.config();
     let now = shared.clock.now();
     let profile = Profile::of(&created.resource, &config.fields);

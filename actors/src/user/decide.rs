@@ -19,19 +19,13 @@ pub(crate) struct UserState {
     pub(crate) account: Account,
 }
 
-/// What becomes of the user.
-pub(crate) enum Next {
-    /// It is already so: nothing is written, and its version stays (RFC 7644 section 3.5.2).
-    Unchanged,
-    /// It changes.
-    Changed {
-        /// What to keep of the resource.
-        record: NewRecord,
-        /// What becomes of the account.
-        changed: Changed,
-        /// Whether something changed that a role depends on.
-        touched: bool,
-    },
+/// What becomes of the user; nothing where it is so already: then nothing is written, and its
+/// version stays (RFC 7644 section 3.5.2).
+pub(crate) struct Next {
+    /// What to keep of the resource.
+    pub(crate) record: NewRecord,
+    /// What becomes of the account.
+    pub(crate) changed: Changed,
 }
 
 impl UserState {
@@ -48,7 +42,7 @@ pub(crate) fn patch(
     patch: &Patch,
     config: &ActiveConfig,
     moment: Moment,
-) -> Result<Next, Error> {
+) -> Result<Option<Next>, Error> {
     let patched = patch.apply(&state.resource)?;
     Ok(next(state, &patched.resource, config, moment))
 }
@@ -58,22 +52,26 @@ pub(crate) fn replace(
     body: &Value,
     config: &ActiveConfig,
     moment: Moment,
-) -> Result<Next, Error> {
+) -> Result<Option<Next>, Error> {
     let (resource, _) = scim::resource::replace(&state.resource, body)?;
     Ok(next(state, &resource, config, moment))
 }
 
-fn next(state: &UserState, resource: &Resource, config: &ActiveConfig, moment: Moment) -> Next {
+fn next(
+    state: &UserState,
+    resource: &Resource,
+    config: &ActiveConfig,
+    moment: Moment,
+) -> Option<Next> {
     if *resource == state.resource {
-        return Next::Unchanged;
+        return None;
     }
     // Taking `active` away says nothing about it: a disabled user stays disabled.
     let stays = state.account.status == Status::Active;
-    let active = resource.attributes().get("active").and_then(Value::as_bool).unwrap_or(stays);
+    let active = resource.active().unwrap_or(stays);
     let profile = Profile::of(resource, &config.fields);
     let changed = lifecycle::update(&state.account, profile, active, &config.rules, moment);
-    let touched = changed.account.status != state.account.status;
-    Next::Changed { record: new_record(resource), changed, touched }
+    Some(Next { record: new_record(resource), changed })
 }
 
 /// What is kept of a user.

@@ -171,6 +171,10 @@ impl Compiler<'_> {
         match value {
             Value::Object(object) if !object.is_empty() => {
                 for (key, value) in object {
+                    // Some clients repeat `schemas` here; it is derived, whatever they make of it.
+                    if key.eq_ignore_ascii_case("schemas") {
+                        continue;
+                    }
                     let qualified = format!("{}:{key}", schema.id);
                     let target = AttributePath::parse(self.resource_type, &qualified)?.target;
                     self.set(op, target, value)?;
@@ -216,10 +220,8 @@ impl Compiler<'_> {
             let name = attribute.name;
             return Err(Error::mutability(format!("{name} is required and cannot be removed")));
         }
-        if attribute.name == "active" {
-            // Absent means active: a removal would let a disabled user in again.
-            return Err(unreadable_active());
-        }
+        // `active` may be removed like any other attribute. That says nothing about the user, who
+        // stays enabled or disabled: whoever keeps the account sees to that.
         self.push(if let Some(sub) = sub {
             let mut merged = Map::new();
             merged.insert(sub.name.to_owned(), Value::Null);

@@ -333,7 +333,7 @@ fn rename_and_disable_come_in_one_request() {
         ]),
     );
     assert_eq!(after.user_name(), Some("00ffada@example.com"));
-    assert!(!after.active());
+    assert_eq!(after.active(), Some(false));
 }
 
 #[test]

@@ -103,29 +103,27 @@ impl Change<'_, '_> {
             - i64::try_from(removed.len()).unwrap_or(i64::MAX)
             + net.groups;
         record.members = u32::try_from(i64::from(record.members) + delta).unwrap_or_default();
+        self.committed.revision = Some(record.revision + 1);
         self.members_changed(group, record, &added, &removed)
     }
 
     fn add(&mut self, group: GroupId, values: &[String], net: &mut Net) -> Planned<()> {
         for value in values {
-            match self.named(value)? {
-                Some(member) => {
-                    let key = key::member(self.tenant, group, member.id());
-                    if self.overlay.get(Table::Members, &key)?.is_none() {
-                        self.put_member(group, member);
-                        net.joined(member);
-                    }
+            if let Some(member) = self.named(value)? {
+                let key = key::member(self.tenant, group, member.id());
+                if self.overlay.get(Table::Members, &key)?.is_none() {
+                    self.put_member(group, member);
+                    net.joined(member);
                 }
-                None => {
-                    let key = key::parked_member(self.tenant, group, value);
-                    if self.overlay.get(Table::Members, &key)?.is_none() {
-                        let since = self.now.as_millisecond().to_le_bytes().to_vec();
-                        let parked = key::parked(self.tenant, value, group);
-                        self.overlay.put(Table::Members, key, value.clone().into_bytes());
-                        self.overlay.put(Table::Parked, parked, since);
-                        net.touched = true;
-                    }
-                }
+                continue;
+            }
+            let key = key::parked_member(self.tenant, group, value);
+            if self.overlay.get(Table::Members, &key)?.is_none() {
+                let since = self.now.as_millisecond().to_le_bytes().to_vec();
+                let parked = key::parked(self.tenant, value, group);
+                self.overlay.put(Table::Members, key, value.clone().into_bytes());
+                self.overlay.put(Table::Parked, parked, since);
+                net.touched = true;
             }
         }
         Ok(())

@@ -185,7 +185,6 @@ impl Change<'_, '_> {
     ) -> Planned<()> {
         record.revision += 1;
         record.modified = self.now;
-        self.committed.revision = Some(record.revision);
         self.overlay.put(Table::Groups, key::group(self.tenant, group), record.encode());
         if added.is_empty() && removed.is_empty() {
             return Ok(());

@@ -14,7 +14,7 @@ use crate::tenant::{StoredConfig, Tenant, Token};
 /// Where the hash of the operator token is.
 pub(crate) const OPERATOR_TOKEN: &[u8] = b"operator_token";
 /// Where the next tenant's number is.
-const NEXT_TENANT: &[u8] = b"next_tenant";
+pub(crate) const NEXT_TENANT: &[u8] = b"next_tenant";
 /// What the numbers of deleted tenants whose rows are still there begin with.
 pub(crate) const PURGE: &[u8] = b"purge/";
 
@@ -60,6 +60,8 @@ impl Change<'_, '_> {
         self.overlay.delete(Table::Counters, Key::tenant(tenant.key).done());
         self.overlay.put(Table::Meta, purge_key(tenant.key), Vec::new());
         self.committed.tenant = Some(tenant.key);
+        // The counters are gone for good, also if this very change has counted something.
+        self.is_deleted |= tenant.key == self.tenant;
         Ok(())
     }
 
@@ -70,10 +72,7 @@ impl Change<'_, '_> {
         let prefix = Key::tenant(tenant).done();
         let mut left = rows_max;
         for table in Table::ALL.into_iter().filter(|table| table.is_of_a_tenant()) {
-            for (key, _) in self.overlay.with_prefix(table, &prefix, left)? {
-                self.overlay.delete(table, key);
-                left -= 1;
-            }
+            left -= self.overlay.delete_prefix(table, &prefix, left)?;
             if left == 0 {
                 self.committed.more_to_purge = true;
                 return Ok(());

@@ -1,0 +1,26 @@
+//! The actor system with a memory store and a paused clock: days pass in milliseconds.
+
+#[cfg(test)]
+mod at_once;
+#[cfg(test)]
+mod failure;
+#[cfg(test)]
+mod load;
+#[cfg(test)]
+mod mappings;
+#[cfg(test)]
+mod operator;
+#[cfg(test)]
+mod restart;
+#[cfg(test)]
+mod settings;
+#[cfg(test)]
+mod stores;
+#[cfg(test)]
+mod sweeps;
+#[cfg(test)]
+mod tenancy;
+#[cfg(test)]
+mod test_tenant;
+#[cfg(test)]
+mod waves;

@@ -1,0 +1,96 @@
+//! The admin API: what operators and engineers use. JSON with `snake_case` keys, problems as
+//! RFC 9457 says, lists in pages. Every call needs the operator token.
+
+pub mod accounts;
+pub mod actors;
+pub mod backup;
+pub mod changes;
+pub mod groups;
+pub mod page;
+pub mod problem;
+pub mod reconcile;
+pub mod settings;
+pub mod tenants;
+pub mod tokens;
+pub mod waves;
+
+use ::actors::Tenant;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{self, Next};
+use axum::routing::{delete, get, post, put};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use self::problem::Problem;
+use crate::answer::Answer;
+use crate::app::App;
+use crate::http::body;
+
+/// Bytes in the body of an admin request.
+const BODY_BYTES_MAX: usize = 1 << 20;
+
+/// What a handler answers.
+pub type Outcome = Result<Answer, Problem>;
+
+/// Every call of the admin API.
+pub fn router(app: App) -> Router<App> {
+    let tenant = Router::new()
+        .route("/", get(tenants::show).delete(tenants::delete))
+        .route("/tokens", get(tokens::list).post(tokens::create))
+        .route("/tokens/{token}", delete(tokens::delete))
+        .route("/settings", get(settings::show).patch(settings::patch))
+        .route("/groups", get(groups::list))
+        .route("/accounts", get(accounts::list))
+        .route("/accounts/{account}", get(accounts::show))
+        .route("/accounts/{account}/lock", put(accounts::lock).delete(accounts::unlock))
+        .route("/accounts/{account}/role", put(accounts::set_role))
+        .route("/reconcile", post(reconcile::run))
+        .route("/waves", get(waves::list))
+        .route("/waves/{wave}", get(waves::show))
+        .route("/changes", get(changes::list))
+        .route("/actors", get(actors::tenant))
+        .route("/actors/users/{user}", get(actors::user));
+    Router::new()
+        .route("/tenants", get(tenants::list).post(tenants::create))
+        .nest("/tenants/{tenant}", tenant)
+        .route("/actors", get(actors::list))
+        .route("/backup", get(backup::stream))
+        .fallback(async || Problem::not_found("there is nothing at this path"))
+        .method_not_allowed_fallback(async || {
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method")
+        })
+        .layer(middleware::from_fn_with_state(app, require_operator))
+}
+
+async fn require_operator(State(app): State<App>, request: Request, next: Next) -> Outcome {
+    if app.is_operator(request.headers()) {
+        Ok(next.run(request).await)
+    } else {
+        Err(Problem::unauthorized())
+    }
+}
+
+/// The tenant with this id, live.
+async fn open_tenant(app: &App, id: &str) -> Result<Tenant, Problem> {
+    let no_such_tenant = || Problem::not_found("there is no such tenant");
+    let id = id.parse().map_err(|_| no_such_tenant())?;
+    let tenant = app.service().store().snapshot()?.tenant(&id)?.ok_or_else(no_such_tenant)?;
+    Ok(app.service().tenant(&tenant).await?)
+}
+
+/// A body of JSON.
+async fn read_value(request: Request<Body>) -> Result<Value, Problem> {
+    let bytes = body::read(request.into_body(), BODY_BYTES_MAX).await.map_err(Problem::from)?;
+    scim::json::parse(&bytes).map_err(|error| Problem::bad_request(error.detail))
+}
+
+/// A body of a known shape; a key that it does not have is an error. An empty body is `{}`.
+async fn read_body<T: DeserializeOwned>(request: Request<Body>) -> Result<T, Problem> {
+    let bytes = body::read(request.into_body(), BODY_BYTES_MAX).await.map_err(Problem::from)?;
+    let text = if bytes.is_empty() { &b"{}"[..] } else { &bytes };
+    let value = scim::json::parse(text).map_err(|error| Problem::bad_request(error.detail))?;
+    serde_json::from_value(value).map_err(|error| Problem::unprocessable(error.to_string()))
+}

@@ -1,0 +1,238 @@
+//! `/tenants/{t}/accounts`: what the app sees of users, and what an operator does to them.
+
+use access::duration::HumanDuration;
+use access::{Account, Status, UserId};
+use actors::service::ManualAct;
+use actors::shared::Shared;
+use axum::extract::{Path, RawQuery, Request, State};
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use store::Snapshot;
+
+use super::page::{Parameters, page};
+use super::problem::Problem;
+use super::{Outcome, open_tenant, read_body};
+use crate::answer::{self, JSON};
+use crate::app::App;
+
+/// Accounts read at once while looking for those that are asked for.
+const PIECE: usize = 512;
+/// Characters in a role or a reason.
+const TEXT_CHARS_MAX: usize = 1_000;
+/// Who acts through this API.
+const OPERATOR: &str = "operator";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewLock {
+    role: Option<String>,
+    reason: Option<String>,
+    expires_at: Option<Timestamp>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewRole {
+    role: String,
+}
+
+/// Which accounts are asked for.
+struct Wanted {
+    role: Option<String>,
+    status: Option<Status>,
+    locked: Option<bool>,
+    pending: Option<bool>,
+    text: Option<String>,
+}
+
+/// GET: accounts, oldest first.
+pub async fn list(
+    State(app): State<App>,
+    Path(tenant): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Outcome {
+    let tenant = open_tenant(&app, &tenant).await?;
+    let parameters = Parameters::read(query.as_deref());
+    let (limit, after) = (parameters.limit()?, parameters.cursor::<UserId>()?);
+    let wanted = Wanted::read(&parameters)?;
+    let scans = app.scans();
+    let permit = scans.acquire_owned().await.map_err(|_| Problem::unavailable())?;
+    let read = tokio::task::spawn_blocking(move || {
+        let items = find(tenant.shared(), &wanted, after, limit + 1);
+        drop(permit);
+        items
+    });
+    let items = read.await.map_err(|_| Problem::unavailable())??;
+    Ok(page(items, limit, |item| item["id"].as_str().unwrap_or_default().to_owned()))
+}
+
+/// GET: one account, also of a deleted user.
+pub async fn show(
+    State(app): State<App>,
+    Path((tenant, account)): Path<(String, String)>,
+) -> Outcome {
+    let tenant = open_tenant(&app, &tenant).await?;
+    let id = read_id(&account)?;
+    let snapshot = tenant.shared().snapshot()?;
+    let account = snapshot.account(tenant.key(), id)?.ok_or_else(no_such_account)?;
+    Ok(answer::json(StatusCode::OK, JSON, &shown(tenant.shared(), &snapshot, &account)?))
+}
+
+/// PUT of the lock: pins the role at once.
+pub async fn lock(
+    State(app): State<App>,
+    Path((tenant, account)): Path<(String, String)>,
+    request: Request,
+) -> Outcome {
+    let NewLock { role, reason, expires_at } = read_body(request).await?;
+    if let Some(role) = &role {
+        check_text("role", role)?;
+    }
+    if let Some(reason) = &reason {
+        check_text("reason", reason)?;
+    }
+    if expires_at.is_some_and(|at| at <= app.service().clock().now()) {
+        return Err(Problem::unprocessable("expires_at: expected a time in the future"));
+    }
+    let act = ManualAct::Lock { role, reason, expires_at, by: OPERATOR.to_owned() };
+    act_on(&app, &tenant, &account, act).await
+}
+
+/// DELETE of the lock: the rules apply at once.
+pub async fn unlock(
+    State(app): State<App>,
+    Path((tenant, account)): Path<(String, String)>,
+) -> Outcome {
+    act_on(&app, &tenant, &account, ManualAct::Unlock { by: OPERATOR.to_owned() }).await
+}
+
+/// PUT of the role: until the next reconciliation of the account.
+pub async fn set_role(
+    State(app): State<App>,
+    Path((tenant, account)): Path<(String, String)>,
+    request: Request,
+) -> Outcome {
+    let NewRole { role } = read_body(request).await?;
+    check_text("role", &role)?;
+    act_on(&app, &tenant, &account, ManualAct::SetRole { role }).await
+}
+
+async fn act_on(app: &App, tenant: &str, account: &str, act: ManualAct) -> Outcome {
+    let tenant = open_tenant(app, tenant).await?;
+    let account = tenant.act(read_id(account)?, act).await?;
+    let snapshot = tenant.shared().snapshot()?;
+    Ok(answer::json(StatusCode::OK, JSON, &shown(tenant.shared(), &snapshot, &account)?))
+}
+
+impl Wanted {
+    fn read(parameters: &Parameters) -> Result<Self, Problem> {
+        let status = match parameters.get("status") {
+            None => None,
+            Some("active") => Some(Status::Active),
+            Some("disabled") => Some(Status::Disabled),
+            Some("deleted") => Some(Status::Deleted),
+            Some(_) => {
+                return Err(Problem::bad_request("status: expected active, disabled or deleted"));
+            }
+        };
+        Ok(Self {
+            role: parameters.get("role").map(str::to_owned),
+            status,
+            locked: parameters.parse("locked", "true or false")?,
+            pending: parameters.parse("pending", "true or false")?,
+            text: parameters.get("q").map(scim::casefold::fold),
+        })
+    }
+
+    /// Whether an account is wanted, as far as that shows without its groups.
+    fn wants(&self, account: &Account) -> bool {
+        let contains = |text: &str, part: &str| scim::casefold::fold(text).contains(part);
+        let names = [
+            Some(account.user_name.as_str()),
+            Some(account.display_name.as_str()),
+            account.email.as_deref(),
+            account.external_id.as_deref(),
+        ];
+        self.role.as_ref().is_none_or(|role| account.role.as_ref() == Some(role))
+            && self.status.is_none_or(|status| account.status == status)
+            && self.locked.is_none_or(|locked| account.lock.is_some() == locked)
+            && self
+                .text
+                .as_ref()
+                .is_none_or(|part| names.iter().flatten().any(|name| contains(name, part)))
+    }
+}
+
+fn find(
+    shared: &Shared,
+    wanted: &Wanted,
+    mut after: Option<UserId>,
+    limit: usize,
+) -> Result<Vec<Value>, Problem> {
+    let snapshot = shared.snapshot()?;
+    let mut found = Vec::new();
+    loop {
+        let accounts = snapshot.accounts(shared.key, after, PIECE)?;
+        let Some(last) = accounts.last() else { return Ok(found) };
+        after = Some(last.id);
+        for account in accounts.iter().filter(|account| wanted.wants(account)) {
+            let shown = shown(shared, &snapshot, account)?;
+            if wanted.pending.is_none_or(|pending| shown["pending"] == pending) {
+                found.push(shown);
+            }
+            if found.len() >= limit {
+                return Ok(found);
+            }
+        }
+    }
+}
+
+/// An account as the API shows it.
+fn shown(shared: &Shared, snapshot: &Snapshot, account: &Account) -> Result<Value, Problem> {
+    let groups = shared.groups_with_names(snapshot, account.id)?;
+    let ids: Vec<_> = groups.iter().map(|(id, _)| *id).collect();
+    let pending =
+        account.status != Status::Deleted && shared.is_pending(snapshot, account.id, &ids)?;
+    let groups: Vec<Value> =
+        groups.iter().map(|(id, name)| json!({"id": id, "display_name": name})).collect();
+    Ok(json!({
+        "id": account.id,
+        "user_name": account.user_name,
+        "external_id": account.external_id,
+        "display_name": account.display_name,
+        "email": account.email,
+        "status": account.status,
+        "status_since": account.status_since,
+        "role": account.role,
+        "locked": account.is_locked_at(shared.clock.now()),
+        "lock": account.lock,
+        "pending": pending,
+        "fields": account.fields,
+        "groups": groups,
+        "why": account.why,
+        "created_at": account.created_at,
+    }))
+}
+
+fn check_text(key: &str, text: &str) -> Result<(), Problem> {
+    if text.trim().is_empty() || text.chars().count() > TEXT_CHARS_MAX {
+        let detail = format!("{key}: expected 1 to {TEXT_CHARS_MAX} characters");
+        return Err(Problem::unprocessable(detail));
+    }
+    Ok(())
+}
+
+fn read_id(id: &str) -> Result<UserId, Problem> {
+    id.parse().map_err(|_| no_such_account())
+}
+
+fn no_such_account() -> Problem {
+    Problem::not_found("there is no such account")
+}
+
+/// Reads a wait such as `30s`.
+pub(super) fn read_wait(parameters: &Parameters) -> Result<Option<HumanDuration>, Problem> {
+    parameters.parse("wait", "a duration such as 30s")
+}

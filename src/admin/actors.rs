@@ -1,0 +1,60 @@
+//! `/actors`: what each actor is doing. Read from counters, without waiting for anybody's turn.
+
+use access::UserId;
+use actors::Tenant;
+use actors::observe::ActorState;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+use super::problem::Problem;
+use super::{Outcome, open_tenant};
+use crate::answer::{self, JSON};
+use crate::app::App;
+
+/// GET: all live tenants.
+pub async fn list(State(app): State<App>) -> Outcome {
+    let mut tenants = app.service().live_tenants();
+    tenants.sort_by(|one, other| one.shared().id.cmp(&other.shared().id));
+    let items: Vec<Value> = tenants.iter().map(shown).collect();
+    Ok(answer::json(StatusCode::OK, JSON, &json!({"items": items, "next_cursor": null})))
+}
+
+/// GET: one tenant's actors.
+pub async fn tenant(State(app): State<App>, Path(tenant): Path<String>) -> Outcome {
+    let tenant = open_tenant(&app, &tenant).await?;
+    Ok(answer::json(StatusCode::OK, JSON, &shown(&tenant)))
+}
+
+/// GET: one live user actor.
+pub async fn user(State(app): State<App>, Path((tenant, user)): Path<(String, String)>) -> Outcome {
+    let tenant = open_tenant(&app, &tenant).await?;
+    let not_live = || Problem::not_found("the user has no live actor");
+    let id: UserId = user.parse().map_err(|_| not_live())?;
+    let observed = tenant.shared().live_user(id).ok_or_else(not_live)?;
+    let mut body = state(&observed.state());
+    put(&mut body, "id", id.to_string());
+    Ok(answer::json(StatusCode::OK, JSON, &body))
+}
+
+fn shown(tenant: &Tenant) -> Value {
+    let shared = tenant.shared();
+    let mut body = state(&shared.tenant_observed.state());
+    put(&mut body, "tenant", shared.id.to_string());
+    put(&mut body, "wave", shared.open_wave().map(|wave| json!(wave)));
+    put(&mut body, "next_sweep", shared.next_sweep().map(|at| at.to_string()));
+    put(&mut body, "live_users", shared.live_users());
+    put(&mut body, "live_groups", shared.live_groups());
+    put(&mut body, "reconciler", state(&shared.reconciler_observed.state()));
+    body
+}
+
+fn state(state: &ActorState) -> Value {
+    serde_json::to_value(state).unwrap_or_default()
+}
+
+fn put(body: &mut Value, key: &str, value: impl Into<Value>) {
+    if let Value::Object(body) = body {
+        body.insert(key.to_owned(), value.into());
+    }
+}

@@ -1,0 +1,121 @@
+//! Problems (RFC 9457): the one place where failures become answers of the admin API.
+
+use access::lifecycle::ManualError;
+use actors::ChangeError;
+use axum::http::header::WWW_AUTHENTICATE;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::IntoResponse;
+use serde_json::{Map, Value, json};
+use store::ReadError;
+
+use crate::answer::{self, Answer, PROBLEM};
+use crate::http::error::Failure;
+
+/// What went wrong, for people and programs.
+#[derive(Debug)]
+pub struct Problem {
+    status: StatusCode,
+    detail: String,
+    more: Map<String, Value>,
+}
+
+impl Problem {
+    /// A problem with this status.
+    pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self { status, detail: detail.into(), more: Map::new() }
+    }
+
+    /// 400: the request cannot be read.
+    pub fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    /// 401.
+    pub fn unauthorized() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "the operator token is missing or wrong")
+    }
+
+    /// 404.
+    pub fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, detail)
+    }
+
+    /// 409.
+    pub fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, detail)
+    }
+
+    /// 422: it can be read, and is not allowed.
+    pub fn unprocessable(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
+    }
+
+    /// 503: trouble of our own.
+    pub fn unavailable() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "the service cannot do this now; try again")
+    }
+
+    #[must_use]
+    fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.more.insert(key.to_owned(), value.into());
+        self
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Answer {
+        let title = self.status.canonical_reason().unwrap_or("Problem");
+        let mut body = json!({
+            "type": "about:blank",
+            "title": title,
+            "status": self.status.as_u16(),
+            "detail": self.detail,
+        });
+        if let Value::Object(body) = &mut body {
+            body.extend(self.more);
+        }
+        let mut made = answer::json(self.status, PROBLEM, &body);
+        if self.status == StatusCode::UNAUTHORIZED {
+            made.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            made = answer::retry_after(made, 5);
+        }
+        made
+    }
+}
+
+impl From<ReadError> for Problem {
+    fn from(error: ReadError) -> Self {
+        tracing::error!(%error, "a read failed");
+        Self::unavailable()
+    }
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        let error = failure.error();
+        let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST);
+        Self::new(status, error.detail.clone())
+    }
+}
+
+impl From<ChangeError> for Problem {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::NotFound => Self::not_found("there is no such account, token or tenant"),
+            ChangeError::NotUnique { attribute } => Self::conflict(format!("{attribute} is taken")),
+            ChangeError::Manual(
+                error @ (ManualError::Locked | ManualError::Disabled | ManualError::Deleted),
+            ) => Self::conflict(error.to_string()),
+            ChangeError::Settings(error) => {
+                Self::unprocessable(error.to_string()).with("key", error.key)
+            }
+            ChangeError::Protocol(error) => Self::unprocessable(error.detail),
+            error => {
+                tracing::error!(%error, "a change failed");
+                Self::unavailable()
+            }
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! `/tenants/{t}/settings`.
+
+use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
+
+use super::{Outcome, open_tenant, read_value};
+use crate::answer::{self, JSON};
+use crate::app::App;
+
+/// GET.
+pub async fn show(State(app): State<App>, Path(tenant): Path<String>) -> Outcome {
+    let tenant = open_tenant(&app, &tenant).await?;
+    Ok(answer::json(StatusCode::OK, JSON, &tenant.shared().config().settings))
+}
+
+/// PATCH: a JSON merge patch; answers when the new settings are applied.
+pub async fn patch(
+    State(app): State<App>,
+    Path(tenant): Path<String>,
+    request: Request,
+) -> Outcome {
+    let tenant = open_tenant(&app, &tenant).await?;
+    let patch = read_value(request).await?;
+    let settings = tenant.patch_settings(&patch).await?;
+    Ok(answer::json(StatusCode::OK, JSON, &settings))
+}

@@ -1,0 +1,48 @@
+//! `/tenants/{t}/waves`: newest first.
+
+use access::WaveId;
+use access::wave::Wave;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::StatusCode;
+
+use super::page::{Parameters, page};
+use super::problem::Problem;
+use super::{Outcome, open_tenant};
+use crate::answer::{self, JSON};
+use crate::app::App;
+
+/// GET: waves; those that go on, with what they count so far.
+pub async fn list(
+    State(app): State<App>,
+    Path(tenant): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Outcome {
+    let tenant = open_tenant(&app, &tenant).await?;
+    let parameters = Parameters::read(query.as_deref());
+    let (limit, before) = (parameters.limit()?, parameters.cursor::<WaveId>()?);
+    // The live ones first: one that is done meanwhile is then found on disk.
+    let mut waves: Vec<Wave> = tenant.shared().live_waves();
+    waves.retain(|wave| before.is_none_or(|before| wave.id < before));
+    let kept = tenant.shared().snapshot()?.waves(tenant.key(), before, limit + 1)?;
+    for wave in kept {
+        match waves.iter_mut().find(|live| live.id == wave.id) {
+            Some(live) if wave.reconciled_at.is_some() => *live = wave,
+            Some(_) => {}
+            None => waves.push(wave),
+        }
+    }
+    waves.sort_by_key(|wave| std::cmp::Reverse(wave.id));
+    Ok(page(waves, limit, |wave| wave.id.to_string()))
+}
+
+/// GET: one wave.
+pub async fn show(State(app): State<App>, Path((tenant, wave)): Path<(String, String)>) -> Outcome {
+    let tenant = open_tenant(&app, &tenant).await?;
+    let no_such_wave = || Problem::not_found("there is no such wave");
+    let id: WaveId = wave.parse().map_err(|_| no_such_wave())?;
+    let live = tenant.shared().live_wave(id);
+    let kept = tenant.shared().snapshot()?.wave(tenant.key(), id)?;
+    let done = kept.clone().filter(|wave| wave.reconciled_at.is_some());
+    let wave = done.or(live).or(kept).ok_or_else(no_such_wave)?;
+    Ok(answer::json(StatusCode::OK, JSON, &wave))
+}

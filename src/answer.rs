@@ -1,0 +1,47 @@
+//! Answers: one place that makes HTTP responses with their media types.
+
+use axum::body::Body;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, Response, StatusCode};
+use serde::Serialize;
+
+/// An HTTP answer.
+pub type Answer = Response<Body>;
+
+/// JSON for operators and engineers.
+pub const JSON: &str = "application/json";
+/// Problems for them (RFC 9457).
+pub const PROBLEM: &str = "application/problem+json";
+
+/// An answer with these bytes.
+pub fn with_body(status: StatusCode, media_type: &'static str, body: impl Into<Body>) -> Answer {
+    let mut answer = Response::new(body.into());
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    answer
+}
+
+/// An answer without a body.
+pub fn empty(status: StatusCode) -> Answer {
+    let mut answer = Response::new(Body::empty());
+    *answer.status_mut() = status;
+    answer
+}
+
+/// An answer with JSON.
+pub fn json(status: StatusCode, media_type: &'static str, value: &impl Serialize) -> Answer {
+    match serde_json::to_vec(value) {
+        Ok(body) => with_body(status, media_type, body),
+        Err(error) => {
+            tracing::error!(%error, "an answer could not be written as JSON");
+            empty(StatusCode::SERVICE_UNAVAILABLE)
+        }
+    }
+}
+
+/// The same answer, saying when to come again.
+#[must_use]
+pub fn retry_after(mut answer: Answer, seconds: u64) -> Answer {
+    answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    answer
+}

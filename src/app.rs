@@ -1,0 +1,137 @@
+//! What all handlers share: the service, the rate limits, the public address, the stop signal.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use access::settings::RateLimit;
+use actors::Service;
+use axum::http::HeaderMap;
+use axum::http::header::{AUTHORIZATION, HOST};
+use governor::clock::Clock as _;
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use store::TenantKey;
+use tokio::sync::{Semaphore, watch};
+
+/// Scans of a whole tenant at once: each keeps a core busy.
+const SCANS_AT_ONCE: usize = 2;
+
+/// What all handlers share.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+struct Inner {
+    service: Service,
+    operator_sha256: [u8; 32],
+    public_url: Option<String>,
+    listening_on: String,
+    limiters: RwLock<HashMap<TenantKey, Limiter>>,
+    scans: Arc<Semaphore>,
+    stopping: watch::Sender<bool>,
+}
+
+struct Limiter {
+    limit: RateLimit,
+    limiter: Arc<DefaultDirectRateLimiter>,
+}
+
+impl App {
+    /// For a server that listens on `listening_on` (`http://HOST:PORT`).
+    pub fn new(
+        service: Service,
+        operator_sha256: [u8; 32],
+        public_url: Option<String>,
+        listening_on: String,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            service,
+            operator_sha256,
+            public_url,
+            listening_on,
+            limiters: RwLock::default(),
+            scans: Arc::new(Semaphore::new(SCANS_AT_ONCE)),
+            stopping: watch::Sender::new(false),
+        }))
+    }
+
+    /// The service.
+    pub fn service(&self) -> &Service {
+        &self.0.service
+    }
+
+    /// Bounds scans of whole tenants.
+    pub fn scans(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.0.scans)
+    }
+
+    /// Whether these headers carry the operator token.
+    pub fn is_operator(&self, headers: &HeaderMap) -> bool {
+        let presented = store::token::sha256(bearer(headers).unwrap_or_default());
+        store::token::same(&presented, &self.0.operator_sha256)
+    }
+
+    /// The address under which a client reaches us: the configured one, or else the one that it
+    /// used.
+    pub fn base_url(&self, headers: &HeaderMap) -> String {
+        if let Some(url) = &self.0.public_url {
+            return url.clone();
+        }
+        let host = headers.get(HOST).and_then(|host| host.to_str().ok()).filter(|host| {
+            let allowed = |c: char| c.is_ascii_alphanumeric() || ".:-_[]".contains(c);
+            !host.is_empty() && host.len() <= 255 && host.chars().all(allowed)
+        });
+        host.map_or_else(|| self.0.listening_on.clone(), |host| format!("http://{host}"))
+    }
+
+    /// The address that goes into Entra's "Tenant URL".
+    pub fn scim_endpoint(&self, headers: &HeaderMap, tenant: &access::TenantId) -> String {
+        format!("{}/scim/v2/{tenant}", self.base_url(headers))
+    }
+
+    /// Takes one request out of a tenant's rate, or says how long to wait.
+    pub fn take_from_rate(&self, tenant: TenantKey, limit: &RateLimit) -> Result<(), Duration> {
+        let limiter = self.limiter(tenant, limit);
+        limiter.check().map_err(|refused| {
+            refused.wait_time_from(governor::clock::DefaultClock::default().now())
+        })
+    }
+
+    fn limiter(&self, tenant: TenantKey, limit: &RateLimit) -> Arc<DefaultDirectRateLimiter> {
+        {
+            let limiters = self.0.limiters.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(known) = limiters.get(&tenant).filter(|known| known.limit == *limit) {
+                return Arc::clone(&known.limiter);
+            }
+        }
+        let per_second: NonZeroU32 = limit.requests_per_second;
+        let quota = Quota::per_second(per_second).allow_burst(limit.burst);
+        let limiter = Arc::new(RateLimiter::direct(quota));
+        let known = Limiter { limit: limit.clone(), limiter: Arc::clone(&limiter) };
+        self.0.limiters.write().unwrap_or_else(PoisonError::into_inner).insert(tenant, known);
+        limiter
+    }
+
+    /// Forgets the rate of a tenant that was deleted.
+    pub fn forget_rate(&self, tenant: TenantKey) {
+        self.0.limiters.write().unwrap_or_else(PoisonError::into_inner).remove(&tenant);
+    }
+
+    /// Tells that the service is stopping: long polls end, readiness goes.
+    pub fn stop(&self) {
+        self.0.stopping.send_replace(true);
+    }
+
+    /// Whether the service is stopping.
+    pub fn stopping(&self) -> watch::Receiver<bool> {
+        self.0.stopping.subscribe()
+    }
+}
+
+/// The token of an `Authorization: Bearer` header, if there is exactly one such header.
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}

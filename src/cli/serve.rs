@@ -1,0 +1,104 @@
+//! `slackwater serve`.
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use actors::{Limits, Service, SystemClock};
+use store::{RedbStore, RedbStoreOptions, Store};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::Failed;
+use crate::app::App;
+use crate::config::{Config, ServeOptions};
+use crate::{server, telemetry};
+
+pub(super) fn run(options: ServeOptions) -> Result<(), Failed> {
+    let config = options.resolve()?;
+    telemetry::log(&config.log).map_err(|error| Failed::Usage(format!("log: {error}")))?;
+    let _ = telemetry::metrics();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failed::Undone(format!("the runtime could not start: {error}")))?;
+    let served = runtime.block_on(serve(config));
+    // Connections that did not end within the drain time end here.
+    runtime.shutdown_background();
+    served
+}
+
+async fn serve(config: Config) -> Result<(), Failed> {
+    let stop = stop_signal()?;
+    let options = RedbStoreOptions { cache_bytes: config.cache_bytes };
+    let store: Arc<dyn Store> = Arc::new(RedbStore::open(&config.data, &options)?);
+    let service =
+        Service::start(Arc::clone(&store), Arc::new(SystemClock::start()), Limits::default())
+            .await
+            .map_err(|error| Failed::Undone(error.to_string()))?;
+    let operator_sha256 = operator_token(&service, config.admin_token.as_deref()).await?;
+    let listener = server::bind(config.listen)
+        .await
+        .map_err(|error| Failed::Undone(format!("cannot listen on {}: {error}", config.listen)))?;
+    let address = listener.local_addr().map_err(|error| Failed::Undone(error.to_string()))?;
+    let listening_on = format!("http://{address}");
+    let app = App::new(service.clone(), operator_sha256, config.public_url, listening_on.clone());
+    let opener = service.clone();
+    tokio::spawn(async move {
+        if let Err(error) = opener.open_all().await {
+            tracing::error!(%error, "not all tenants could be opened; requests will open them");
+        }
+    });
+    say(&format!("listening on {listening_on}\n"));
+    let all_answered = server::serve(listener, app, stop, config.drain).await;
+    if !all_answered {
+        tracing::warn!("requests were cut off at the end of the drain time");
+    }
+    service.stop(config.drain).await;
+    drop(service);
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// The operator token's hash: of the given one, of the kept one, or of a new one, which is printed
+/// once.
+async fn operator_token(service: &Service, given: Option<&str>) -> Result<[u8; 32], Failed> {
+    if let Some(token) = given {
+        return Ok(store::token::sha256(token));
+    }
+    let undone = |error: &dyn std::fmt::Display| Failed::Undone(error.to_string());
+    let kept = service.store().snapshot().and_then(|snapshot| snapshot.operator_token());
+    if let Some(sha256) = kept.map_err(|error| undone(&error))? {
+        return Ok(sha256);
+    }
+    let token = store::token::random_hex().map_err(|error| undone(&error))?;
+    let sha256 = store::token::sha256(&token);
+    service.keep_operator_token(sha256).await.map_err(|error| undone(&error))?;
+    say(&format!("operator token:\n{token}\n"));
+    Ok(sha256)
+}
+
+/// Tells when SIGTERM or SIGINT comes.
+fn stop_signal() -> Result<watch::Receiver<bool>, Failed> {
+    let undone = |error: std::io::Error| Failed::Undone(format!("no signals: {error}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(undone)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(undone)?;
+    let (sender, receiver) = watch::channel(false);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping");
+        sender.send_replace(true);
+    });
+    Ok(receiver)
+}
+
+/// To standard output, at once, also into a pipe. Nobody reading it is no reason not to serve.
+fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let said = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    if let Err(error) = said {
+        tracing::warn!(%error, "standard output cannot be written to");
+    }
+}

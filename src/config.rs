@@ -1,0 +1,186 @@
+//! Configuration: command line over environment over file.
+//!
+//! Every option of `serve` is a flag, a variable `SLACKWATER_…` and a key of the TOML file. A key
+//! that is not known is an error that names the file, the key and the reason.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use access::duration::HumanDuration;
+use clap::Args;
+use serde::Deserialize;
+
+/// Characters that an operator token must have: a shorter one can be guessed.
+const ADMIN_TOKEN_CHARS_MIN: usize = 8;
+
+/// What was refused, with its source.
+#[derive(Debug, thiserror::Error)]
+#[error("{origin}: {reason}")]
+pub struct ConfigError {
+    /// The file, option or variable.
+    pub origin: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl ConfigError {
+    fn new(origin: impl Into<String>, reason: &dyn std::fmt::Display) -> Self {
+        Self { origin: origin.into(), reason: reason.to_string() }
+    }
+}
+
+/// The options of `serve`, as given.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ServeOptions {
+    /// Address to listen on; port 0 picks a free one [default: 127.0.0.1:8080]
+    #[arg(long, env = "SLACKWATER_LISTEN", value_name = "HOST:PORT")]
+    pub listen: Option<String>,
+    /// Data directory; made if it is missing [default: ./data]
+    #[arg(long, env = "SLACKWATER_DATA", value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// The address under which the directory reaches this service; without it, the Host header
+    #[arg(long, env = "SLACKWATER_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<String>,
+    /// How long a stop waits for requests in flight [default: 8s]
+    #[arg(long, env = "SLACKWATER_DRAIN", value_name = "DURATION")]
+    pub drain: Option<String>,
+    /// Megabytes of pages kept in memory [default: 512]
+    #[arg(long, env = "SLACKWATER_CACHE_MB", value_name = "MEGABYTES")]
+    pub cache_mb: Option<usize>,
+    /// What to log, for example "info" or "warn,slackwater=debug" [default: info]
+    #[arg(long, env = "SLACKWATER_LOG", value_name = "FILTER")]
+    pub log: Option<String>,
+    /// A TOML file with these options as keys
+    #[arg(long, env = "SLACKWATER_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The operator token; without it the first start makes one and prints it
+    #[arg(long, env = "SLACKWATER_ADMIN_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    pub admin_token: Option<String>,
+}
+
+/// The keys of the file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    listen: Option<String>,
+    data: Option<PathBuf>,
+    public_url: Option<String>,
+    drain: Option<String>,
+    cache_mb: Option<usize>,
+    log: Option<String>,
+}
+
+/// What `serve` runs with.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Address to listen on.
+    pub listen: SocketAddr,
+    /// Data directory.
+    pub data: PathBuf,
+    /// The address under which the directory reaches us, without a slash at the end.
+    pub public_url: Option<String>,
+    /// How long a stop waits.
+    pub drain: Duration,
+    /// Bytes of pages kept in memory.
+    pub cache_bytes: usize,
+    /// What to log.
+    pub log: String,
+    /// The operator token, if it was given.
+    pub admin_token: Option<String>,
+}
+
+impl ServeOptions {
+    /// The configuration that flags, variables and file make.
+    pub fn resolve(self) -> Result<Config, ConfigError> {
+        let file = self.config.as_deref().map(File::read).transpose()?.unwrap_or_default();
+        let listen = self.listen.or(file.listen).unwrap_or_else(|| "127.0.0.1:8080".to_owned());
+        let drain = self.drain.or(file.drain).unwrap_or_else(|| "8s".to_owned());
+        let cache_mb = self.cache_mb.or(file.cache_mb).unwrap_or(512);
+        let public_url = self.public_url.or(file.public_url).map(|url| public_url(&url));
+        if let Some(token) = &self.admin_token
+            && token.chars().count() < ADMIN_TOKEN_CHARS_MIN
+        {
+            let reason = format!("expected at least {ADMIN_TOKEN_CHARS_MIN} characters");
+            return Err(ConfigError::new("SLACKWATER_ADMIN_TOKEN (--admin-token)", &reason));
+        }
+        Ok(Config {
+            listen: listen.parse().map_err(|_| {
+                let reason = format!("{listen:?} is not an address such as 127.0.0.1:8080");
+                ConfigError::new("listen", &reason)
+            })?,
+            data: self.data.or(file.data).unwrap_or_else(|| PathBuf::from("./data")),
+            public_url: public_url.transpose()?,
+            drain: drain
+                .parse::<HumanDuration>()
+                .map_err(|error| ConfigError::new("drain", &error))?
+                .get(),
+            cache_bytes: cache_mb.saturating_mul(1 << 20).max(16 << 20),
+            log: self.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
+            admin_token: self.admin_token,
+        })
+    }
+}
+
+impl File {
+    fn read(path: &Path) -> Result<Self, ConfigError> {
+        let origin = path.display().to_string();
+        let text =
+            std::fs::read_to_string(path).map_err(|error| ConfigError::new(&origin, &error))?;
+        toml::from_str(&text).map_err(|error| ConfigError::new(&origin, &error.to_string().trim()))
+    }
+}
+
+fn public_url(text: &str) -> Result<String, ConfigError> {
+    let url = text.trim_end_matches('/');
+    let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let is_url = host.is_some_and(|host| {
+        !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || "?#\"<>\\".contains(c))
+    });
+    if is_url {
+        Ok(url.to_owned())
+    } else {
+        let reason = format!("{text:?} is not an address such as https://scim.example.com");
+        Err(ConfigError::new("public_url", &reason))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    fn with_file(text: &str, options: ServeOptions) -> Result<Config, ConfigError> {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        ServeOptions { config: Some(file.path().to_owned()), ..options }.resolve()
+    }
+
+    #[test]
+    fn a_flag_or_variable_beats_the_file() {
+        let options = ServeOptions { drain: Some("1s".into()), ..ServeOptions::default() };
+        let config = with_file("drain = \"9s\"\nlisten = \"0.0.0.0:1\"", options).unwrap();
+        assert_eq!(config.drain, Duration::from_secs(1));
+        assert_eq!(config.listen.port(), 1);
+    }
+
+    #[test]
+    fn an_unknown_key_is_named() {
+        let error = with_file("lisen = \"x\"", ServeOptions::default()).unwrap_err();
+        assert!(error.to_string().contains("lisen"), "{error}");
+    }
+
+    #[test]
+    fn bad_values_are_refused_with_their_name() {
+        for (text, name) in [
+            ("listen = \"x\"", "listen"),
+            ("drain = \"x\"", "drain"),
+            ("public_url = \"x\"", "public_url"),
+        ] {
+            assert_eq!(with_file(text, ServeOptions::default()).unwrap_err().origin, name);
+        }
+        let short = ServeOptions { admin_token: Some("short".into()), ..ServeOptions::default() };
+        assert!(!short.resolve().unwrap_err().to_string().contains("short\""));
+    }
+}

@@ -1,0 +1,208 @@
+//! SCIM over HTTP (RFC 7644): who is it, is it too fast, is it well-formed; then down to the
+//! actors, and the answer.
+//!
+//! Paths are taken apart here rather than by the router: Entra and its administrators write `//`
+//! and trailing slashes, and every answer, also to a path that does not exist, is a SCIM body.
+
+pub mod body;
+pub mod bulk;
+pub mod discovery;
+pub mod error;
+pub mod groups;
+pub mod list;
+pub mod request;
+pub mod resource;
+pub mod users;
+
+mod percent;
+
+use std::time::Duration;
+
+use access::wave::WriteOutcome;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::WWW_AUTHENTICATE;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use bytes::Bytes;
+use scim::schema::ResourceType;
+use store::token::Presented;
+
+use self::body::{BODY_BYTES_LARGE_MAX, BODY_BYTES_MAX};
+use self::error::Failure;
+use self::percent::decode_segment;
+use self::request::ScimRequest;
+use crate::answer::Answer;
+use crate::app::{App, bearer};
+
+/// Where SCIM lives; behind it comes the tenant.
+pub const PREFIX: &str = "/scim/v2/";
+
+/// Answers a request whose path starts with [`PREFIX`].
+pub async fn handle(State(app): State<App>, request: Request) -> Answer {
+    let (parts, body) = request.into_parts();
+    let segments: Option<Vec<String>> = parts
+        .uri
+        .path()
+        .strip_prefix(PREFIX)
+        .unwrap_or_default()
+        .split('/')
+        .filter(|segment| !segment.is_empty())
+        .map(decode_segment)
+        .collect();
+    let segments = segments.unwrap_or_default();
+    let (tenant, rest) = match segments.split_first() {
+        Some((tenant, rest)) => (tenant.as_str(), rest),
+        None => ("", &[][..]),
+    };
+    let tenant = match authenticate(&app, &parts.headers, tenant).await {
+        Ok(tenant) => tenant,
+        Err(failure) => return failure.into_answer(),
+    };
+    let limit = &tenant.shared().config().settings.rate_limit;
+    if let Err(wait) = app.take_from_rate(tenant.key(), limit) {
+        return Failure::too_fast(wait).into_answer();
+    }
+    let endpoint = app.scim_endpoint(&parts.headers, &tenant.shared().id);
+    let request = ScimRequest { app, tenant, endpoint, parts, body: Bytes::new() };
+    let path: Vec<&str> = rest.iter().map(String::as_str).collect();
+    match dispatch(request, body, &path).await {
+        Ok(answer) => answer,
+        Err(failure) => failure.into_answer(),
+    }
+}
+
+/// Finds the tenant of a token. A wrong token and an unknown tenant look the same, also in time.
+async fn authenticate(
+    app: &App,
+    headers: &HeaderMap,
+    tenant: &str,
+) -> Result<actors::Tenant, Failure> {
+    let presented = Presented::read(bearer(headers).unwrap_or_default());
+    let found = {
+        let snapshot = app.service().store().snapshot()?;
+        let tenant = match tenant.parse() {
+            Ok(id) => snapshot.tenant(&id)?,
+            Err(_) => None,
+        };
+        let token = match (&tenant, presented.id()) {
+            (Some(tenant), Some(id)) => snapshot.token(tenant.key, id)?,
+            _ => None,
+        };
+        let now = app.service().clock().now();
+        tenant.filter(|_| presented.matches(token.as_ref(), now))
+    };
+    match found {
+        Some(tenant) => Ok(app.service().tenant(&tenant).await?),
+        None => Err(Failure::unauthorized()),
+    }
+}
+
+/// What a path means.
+async fn dispatch(mut request: ScimRequest, body: Body, path: &[&str]) -> Result<Answer, Failure> {
+    let method = request.parts.method.clone();
+    match path {
+        [] => Err(Failure::not_found("there is nothing at this path")),
+        ["ServiceProviderConfig" | "ResourceTypes" | "Schemas", ..] => {
+            request.look_up();
+            discovery::handle(&request, path)
+        }
+        ["Me", ..] => Err(Failure::not_implemented("/Me is not supported")),
+        ["Bulk"] if method == Method::POST => {
+            request.read(body, BODY_BYTES_LARGE_MAX).await?;
+            bulk::handle(request).await
+        }
+        [".search"] if method == Method::POST => {
+            request.look_up();
+            request.read(body, BODY_BYTES_MAX).await?;
+            list::search(request, &ResourceType::ALL).await
+        }
+        ["Bulk" | ".search"] => Err(Failure::method_not_allowed("POST")),
+        [endpoint, rest @ ..] => match ResourceType::from_endpoint(endpoint) {
+            Some(resource_type) => {
+                resource_request(request, body, resource_type, &method, rest).await
+            }
+            None => Err(Failure::not_found("there is no such endpoint")),
+        },
+    }
+}
+
+async fn resource_request(
+    mut request: ScimRequest,
+    body: Body,
+    resource_type: ResourceType,
+    method: &Method,
+    path: &[&str],
+) -> Result<Answer, Failure> {
+    match (path, method.as_str()) {
+        ([], "GET") => {
+            request.look_up();
+            list::get(request, resource_type).await
+        }
+        ([".search"], "POST") => {
+            request.look_up();
+            request.read(body, BODY_BYTES_MAX).await?;
+            list::search(request, &[resource_type]).await
+        }
+        ([id], "GET") => {
+            request.look_up();
+            match resource_type {
+                ResourceType::User => users::get(&request, id),
+                ResourceType::Group => groups::get(&request, id),
+            }
+        }
+        ([], "POST") | ([_], "PUT" | "PATCH" | "DELETE") => {
+            write_request(request, body, resource_type, method, path.first().copied()).await
+        }
+        ([], _) => Err(Failure::method_not_allowed("GET, POST")),
+        ([".search"], _) => Err(Failure::method_not_allowed("POST")),
+        ([_], _) => Err(Failure::method_not_allowed("GET, PUT, PATCH, DELETE")),
+        _ => Err(Failure::not_found("there is nothing at this path")),
+    }
+}
+
+/// A write: it belongs to a wave from its arrival to its answer.
+async fn write_request(
+    mut request: ScimRequest,
+    body: Body,
+    resource_type: ResourceType,
+    method: &Method,
+    id: Option<&str>,
+) -> Result<Answer, Failure> {
+    let write = request.tenant.shared().begin_write();
+    let outcome = match method.as_str() {
+        "POST" => WriteOutcome::Created,
+        "DELETE" => WriteOutcome::Deleted,
+        _ => WriteOutcome::Updated,
+    };
+    if *method != Method::DELETE {
+        let bytes_max = match resource_type {
+            ResourceType::User => BODY_BYTES_MAX,
+            ResourceType::Group => BODY_BYTES_LARGE_MAX,
+        };
+        request.read(body, bytes_max).await?;
+    }
+    let id = id.unwrap_or_default();
+    let answer = match (resource_type, method.as_str()) {
+        (ResourceType::User, "POST") => users::post(request, &write).await,
+        (ResourceType::User, "PUT") => users::put(request, &write, id).await,
+        (ResourceType::User, "PATCH") => users::patch(request, &write, id).await,
+        (ResourceType::User, _) => users::delete(&request, &write, id).await,
+        (ResourceType::Group, "POST") => groups::post(request, &write).await,
+        (ResourceType::Group, "PUT") => groups::put(request, &write, id).await,
+        (ResourceType::Group, "PATCH") => groups::patch(request, &write, id).await,
+        (ResourceType::Group, _) => groups::delete(&request, &write, id).await,
+    };
+    if answer.is_ok() {
+        write.done(outcome);
+    }
+    answer
+}
+
+/// How long clients are told to wait when we cannot say better.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+fn challenge(mut answer: Answer) -> Answer {
+    debug_assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    answer
+}

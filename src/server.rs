@@ -1,0 +1,272 @@
+//! The server: routes, connections, and the way it starts and stops.
+//!
+//! Connections are accepted by our own loop, since `axum::serve` has no protection against slow
+//! clients: the number of connections is limited, and so is the time that a request's head may
+//! take. Bodies and answers have limits of their own.
+
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{self, Next};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use futures_util::FutureExt;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use store::Health;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tracing::Instrument;
+
+use crate::admin::problem::Problem;
+use crate::answer::{self, Answer};
+use crate::app::App;
+use crate::http::error::Failure;
+use crate::{admin, http, telemetry};
+
+/// Connections at once.
+const CONNECTIONS_MAX: usize = 4_096;
+/// How long the head of a request may take, counted from the end of the one before.
+const HEAD_WAIT_MAX: Duration = Duration::from_secs(75);
+/// Bytes in the head of a request.
+const HEAD_BYTES_MAX: usize = 64 << 10;
+/// How long an answer may take. Entra gives up after 60 s.
+const ANSWER_WAIT_MAX: Duration = Duration::from_secs(55);
+/// How long the loop rests when no connection can be accepted, as without file descriptors.
+const ACCEPT_REST: Duration = Duration::from_millis(50);
+
+/// Everything that is served.
+pub fn router(app: App) -> Router {
+    Router::new()
+        .route("/healthz", get(async || answer::with_body(StatusCode::OK, TEXT, "ok\n")))
+        .route("/readyz", get(readiness))
+        .route("/metrics", get(metrics))
+        .nest("/admin/v1", admin::router(app.clone()))
+        .fallback(scim_or_nothing)
+        .layer(middleware::from_fn(watch_over))
+        .with_state(app)
+}
+
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// SCIM paths are taken apart by hand; see [`http`].
+async fn scim_or_nothing(state: State<App>, request: Request) -> Answer {
+    if request.uri().path().starts_with(http::PREFIX) {
+        http::handle(state, request).await
+    } else {
+        Problem::not_found("there is nothing at this path").into_response()
+    }
+}
+
+async fn readiness(State(app): State<App>) -> Answer {
+    let stopping = *app.stopping().borrow();
+    match app.service().store().health() {
+        Health::Ready if !stopping => answer::with_body(StatusCode::OK, TEXT, "ready\n"),
+        Health::Ready => answer::with_body(StatusCode::SERVICE_UNAVAILABLE, TEXT, "stopping\n"),
+        Health::Unavailable(_) => {
+            answer::with_body(StatusCode::SERVICE_UNAVAILABLE, TEXT, "the storage is failing\n")
+        }
+    }
+}
+
+async fn metrics(State(app): State<App>) -> Answer {
+    let Some(handle) = telemetry::metrics() else {
+        return answer::empty(StatusCode::SERVICE_UNAVAILABLE);
+    };
+    let tenants = app.service().live_tenants();
+    let count = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+    let sum = |of: fn(&actors::Tenant) -> usize| count(tenants.iter().map(of).sum());
+    metrics::gauge!("slackwater_live_tenants").set(count(tenants.len()));
+    metrics::gauge!("slackwater_live_user_actors").set(sum(|tenant| tenant.shared().live_users()));
+    metrics::gauge!("slackwater_live_group_actors")
+        .set(sum(|tenant| tenant.shared().live_groups()));
+    metrics::gauge!("slackwater_open_waves")
+        .set(sum(|tenant| usize::from(tenant.shared().open_wave().is_some())));
+    let ready = app.service().store().health() == Health::Ready;
+    metrics::gauge!("slackwater_storage_ready").set(if ready { 1.0 } else { 0.0 });
+    answer::with_body(StatusCode::OK, "text/plain; version=0.0.4", handle.render())
+}
+
+/// Gives a request its id and its time limit, turns a panic into an answer, and tells of the
+/// outcome: method and path, never the query (filters hold names), headers or bodies.
+async fn watch_over(request: Request, next: Next) -> Answer {
+    let started = Instant::now();
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let area = Area::of(&path);
+    let id = uuid::Uuid::now_v7();
+    let span = tracing::info_span!("request", request.id = %id);
+    let answering = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone());
+    let mut made = match tokio::time::timeout(ANSWER_WAIT_MAX, answering).await {
+        Ok(Ok(made)) => made,
+        Ok(Err(_)) => area.unavailable(),
+        Err(_) => {
+            span.in_scope(|| tracing::error!("there was no answer in time"));
+            area.unavailable()
+        }
+    };
+    http::resource::put_header(
+        &mut made,
+        axum::http::HeaderName::from_static("x-request-id"),
+        &id.to_string(),
+    );
+    let (status, elapsed) = (made.status(), started.elapsed());
+    metrics::counter!(
+        "slackwater_http_requests_total",
+        "area" => area.name(), "method" => method_label(&method), "status" => status.as_str().to_owned(),
+    )
+    .increment(1);
+    metrics::histogram!("slackwater_http_request_duration_seconds", "area" => area.name())
+        .record(elapsed.as_secs_f64());
+    let (status, tenant) = (status.as_u16(), area.tenant(&path));
+    let duration_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+    let _entered = span.enter();
+    // A successful request is an everyday thing: thousands a second within a wave.
+    match status {
+        500.. => tracing::warn!(%method, path, tenant.id = tenant, status, duration_us, "answered"),
+        400.. => tracing::info!(%method, path, tenant.id = tenant, status, duration_us, "answered"),
+        _ => tracing::debug!(%method, path, tenant.id = tenant, status, duration_us, "answered"),
+    }
+    made
+}
+
+/// Which face a path belongs to.
+#[derive(Clone, Copy)]
+enum Area {
+    Scim,
+    Admin,
+    Other,
+}
+
+impl Area {
+    fn of(path: &str) -> Self {
+        if path.starts_with(http::PREFIX) {
+            Self::Scim
+        } else if path.starts_with("/admin/") {
+            Self::Admin
+        } else {
+            Self::Other
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Scim => "scim",
+            Self::Admin => "admin",
+            Self::Other => "other",
+        }
+    }
+
+    fn unavailable(self) -> Answer {
+        match self {
+            Self::Scim => Failure::unavailable().into_answer(),
+            Self::Admin | Self::Other => Problem::unavailable().into_response(),
+        }
+    }
+
+    /// The tenant's id, as the path has it.
+    fn tenant(self, path: &str) -> Option<&str> {
+        let prefix = match self {
+            Self::Scim => http::PREFIX,
+            Self::Admin => "/admin/v1/tenants/",
+            Self::Other => return None,
+        };
+        path.strip_prefix(prefix)?.trim_start_matches('/').split('/').next()
+    }
+}
+
+/// Methods are the client's words: only those that mean something here become labels.
+fn method_label(method: &axum::http::Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        _ => "other",
+    }
+}
+
+/// Binds the address.
+pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    TcpListener::bind(address).await
+}
+
+/// Serves until `stop` is true, then lets requests in flight end, within `drain`. Answers whether
+/// all of them did.
+pub async fn serve(
+    listener: TcpListener,
+    app: App,
+    mut stop: watch::Receiver<bool>,
+    drain: Duration,
+) -> bool {
+    let router = router(app.clone());
+    let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            () = until(&mut stop) => break,
+            accepted = accept(&listener, &permits) => accepted,
+        };
+        while connections.try_join_next().is_some() {}
+        match accepted {
+            Ok((stream, permit)) => {
+                let (router, stopping) = (router.clone(), app.stopping());
+                connections.spawn(async move {
+                    connection(stream, router, stopping).await;
+                    drop(permit);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_REST).await;
+            }
+        }
+    }
+    drop(listener);
+    app.stop();
+    let all_ended = async { while connections.join_next().await.is_some() {} };
+    tokio::time::timeout(drain, all_ended).await.is_ok()
+}
+
+/// Waits for room, then for a connection.
+async fn accept(
+    listener: &TcpListener,
+    permits: &Arc<Semaphore>,
+) -> std::io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+    let permit =
+        Arc::clone(permits).acquire_owned().await.map_err(|_| std::io::ErrorKind::Other)?;
+    let (stream, _) = listener.accept().await?;
+    stream.set_nodelay(true)?;
+    Ok((stream, permit))
+}
+
+/// Waits until the signal is given, or can no longer be.
+async fn until(signal: &mut watch::Receiver<bool>) {
+    let _ = signal.wait_for(|given| *given).await;
+}
+
+async fn connection(stream: TcpStream, router: Router, mut stopping: watch::Receiver<bool>) {
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_WAIT_MAX)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = until(&mut stopping) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        // A client that went away, or sent what is no HTTP.
+        tracing::debug!(%error, "a connection ended");
+    }
+}

@@ -1,0 +1,44 @@
+//! What only the inside of the backend can test.
+
+use std::fs::{File, TryLockError};
+
+use super::*;
+
+#[test]
+fn a_file_of_a_newer_format_is_refused_and_names_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = RedbStoreOptions::default();
+    drop(RedbStore::open(directory.path(), &options).unwrap());
+    let newer = (FORMAT + 1).to_le_bytes().to_vec();
+    let sealed = crate::record::seal(Table::Meta, FORMAT_KEY, newer);
+    let database = Database::open(directory.path().join(FILE)).unwrap();
+    write(&database, vec![(Table::Meta, FORMAT_KEY.to_vec(), Some(sealed))], &[]).unwrap();
+    drop(database);
+
+    let refused = RedbStore::open(directory.path(), &options).err().unwrap();
+
+    assert!(matches!(refused, OpenError::Newer { found } if found == FORMAT + 1), "{refused}");
+    assert!(refused.to_string().contains("use a newer slackwater"), "{refused}");
+}
+
+#[test]
+fn a_store_without_its_format_number_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = RedbStoreOptions::default();
+    drop(RedbStore::open(directory.path(), &options).unwrap());
+    let database = Database::open(directory.path().join(FILE)).unwrap();
+    write(&database, vec![(Table::Meta, FORMAT_KEY.to_vec(), Some(vec![1, 2, 3]))], &[]).unwrap();
+    drop(database);
+
+    let refused = RedbStore::open(directory.path(), &options).err().unwrap();
+
+    assert!(matches!(refused, OpenError::Damaged { .. }), "{refused}");
+}
+
+#[test]
+fn the_data_of_a_running_store_is_in_use() {
+    let directory = tempfile::tempdir().unwrap();
+    let _lock = lock_directory(directory.path()).unwrap();
+    let other = File::open(directory.path()).unwrap();
+    assert!(matches!(other.try_lock(), Err(TryLockError::WouldBlock)));
+}

@@ -1,0 +1,104 @@
+//! Accounts and their marks, the feed, and waves.
+
+use std::ops::ControlFlow;
+
+use access::wave::Wave;
+use access::{Account, UserId, WaveId};
+use serde_json::Value;
+
+use super::{Flow, Read, Snapshot, damaged, decode_json, mark_key, marked_of};
+use crate::key::{self, Key, TenantKey};
+use crate::kv::{Order, Range};
+use crate::record::{self, Mark, Marked};
+use crate::table::Table;
+
+impl Snapshot {
+    /// One account, also of a deleted user.
+    pub fn account(&self, tenant: TenantKey, user: UserId) -> Read<Option<Account>> {
+        let payload = self.get(Table::Accounts, &key::user(tenant, user))?;
+        payload.as_deref().map(record::decode_account).transpose()
+    }
+
+    /// Accounts, oldest first, after `after`, at most `limit`.
+    pub fn accounts(
+        &self,
+        tenant: TenantKey,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Read<Vec<Account>> {
+        let mut range = Range::prefix(&Key::tenant(tenant).done());
+        if let Some(after) = after {
+            range = range.after(key::user(tenant, after));
+        }
+        let mut found = Vec::new();
+        self.scan(Table::Accounts, &range, Order::Ascending, |_, payload| {
+            if found.len() >= limit {
+                return Ok(ControlFlow::Break(()));
+            }
+            found.push(record::decode_account(payload)?);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(found)
+    }
+
+    /// One mark.
+    pub fn mark(&self, tenant: TenantKey, marked: Marked) -> Read<Option<Mark>> {
+        let payload = self.get(Table::Marks, &mark_key(tenant, marked))?;
+        payload.as_deref().map(Mark::decode).transpose()
+    }
+
+    /// A tenant's marks, at most `limit`, after `after`.
+    pub fn marks(
+        &self,
+        tenant: TenantKey,
+        after: Option<Marked>,
+        limit: usize,
+    ) -> Read<Vec<(Marked, Mark)>> {
+        let mut range = Range::prefix(&Key::tenant(tenant).done());
+        if let Some(after) = after {
+            range = range.after(mark_key(tenant, after));
+        }
+        let mut found = Vec::new();
+        self.scan(Table::Marks, &range, Order::Ascending, |key, payload| {
+            if found.len() >= limit {
+                return Ok(ControlFlow::Break(()));
+            }
+            let Some(marked) = marked_of(key) else { return Err(damaged(Table::Marks)) };
+            found.push((marked, Mark::decode(payload)?));
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(found)
+    }
+
+    /// Visits the feed's entries after the number `after`, in order.
+    pub fn feed(
+        &self,
+        tenant: TenantKey,
+        after: u64,
+        mut visit: impl FnMut(Value) -> Flow,
+    ) -> Read<()> {
+        let range = Range::prefix(&Key::tenant(tenant).done()).after(key::feed(tenant, after));
+        self.scan(Table::Feed, &range, Order::Ascending, |_, payload| {
+            Ok(visit(decode_json(Table::Feed, payload)?))
+        })
+    }
+
+    /// One wave.
+    pub fn wave(&self, tenant: TenantKey, wave: WaveId) -> Read<Option<Wave>> {
+        self.json(Table::Waves, &key::wave(tenant, wave))
+    }
+
+    /// Waves, newest first, before `before`, at most `limit`.
+    pub fn waves(
+        &self,
+        tenant: TenantKey,
+        before: Option<WaveId>,
+        limit: usize,
+    ) -> Read<Vec<Wave>> {
+        let mut range = Range::prefix(&Key::tenant(tenant).done());
+        if let Some(before) = before {
+            range = range.before(key::wave(tenant, before));
+        }
+        self.json_rows(Table::Waves, &range, Order::Descending, limit)
+    }
+}

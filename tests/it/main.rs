@@ -1,0 +1,12 @@
+//! Black-box tests: the built server, driven over HTTP as the directory, operators and engineers
+//! drive it.
+
+mod cases;
+mod concurrency;
+mod crash;
+mod cycle;
+mod durability;
+mod entra_cases;
+mod interop;
+mod server;
+mod tidy;
