@@ -145,3 +145,25 @@ async fn of_concurrent_writes_that_ask_for_one_version_only_one_is_done() {
         answer.expect_scim_error(412, None);
     }
 }
+
+#[tokio::test]
+async fn of_concurrent_creates_of_mapped_groups_and_of_users_none_is_refused() {
+    let server = Server::start().await;
+    let scim = server.tenant("acme", "60s").await;
+    let names: Vec<String> = (0..64).map(|n| format!("Group {n}")).collect();
+    let mappings: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "loanee")).collect();
+    server.admin().map_roles("acme", &mappings).await;
+
+    // Each of the groups binds the mapping that waits for its name.
+    let groups: Vec<Value> = names.iter().map(|name| json!({"displayName": name})).collect();
+    let users: Vec<Value> = (0..64).map(|n| user(&format!("u{n}"))).collect();
+    let groups = join_all(groups.iter().map(|body| scim.post("/Groups", body)));
+    let users = join_all(users.iter().map(|body| scim.post("/Users", body)));
+    let (groups, users) = tokio::join!(groups, users);
+
+    for answer in groups.into_iter().chain(users) {
+        answer.expect(201);
+    }
+    let groups = server.admin().all("/tenants/acme/groups").await;
+    assert!(groups.iter().all(|group| group["role"] == "loanee"), "{groups:?}");
+}

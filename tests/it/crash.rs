@@ -64,7 +64,10 @@ async fn no_answered_write_is_lost_in_thirty_kills_under_sixteen_writers() {
         mappings.iter().map(|(group, role)| (group.as_str(), role.as_str())).collect();
     server.admin().map_roles(TENANT, &mappings).await;
 
-    let mut writers: Vec<Writer> = (0..WRITERS).map(Writer::new).collect();
+    let mut writers = Vec::new();
+    for number in 0..WRITERS {
+        writers.push(Writer::new(number, &scim).await);
+    }
     let mut last_seq = 0;
     for round in 0..KILLS as u64 {
         let mut writing = JoinSet::new();

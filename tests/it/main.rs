@@ -8,5 +8,7 @@ mod cycle;
 mod durability;
 mod entra_cases;
 mod interop;
+mod limits;
 mod server;
+mod tenancy;
 mod tidy;

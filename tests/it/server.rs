@@ -20,7 +20,7 @@ use tokio::process::{Child, ChildStdout, Command};
 pub(crate) use self::admin::{Admin, replay};
 pub(crate) use self::answer::Answer;
 pub(crate) use self::home::Home;
-pub(crate) use self::scim::{ScimClient, add_member, encode, group, patch_op, remove_member, user};
+pub(crate) use self::scim::{ScimClient, add_member, encode, patch_op, remove_member, user};
 
 /// The operator token that servers are started with.
 pub(crate) const OPERATOR_TOKEN: &str = "operator-token-of-the-tests";

@@ -129,9 +129,7 @@ fn survive_all(call: Call, errno: i32, count: u64) {
             });
         }
     });
-    let injected = injected.load(Ordering::SeqCst);
-    assert!(injected > 0, "no fault was injected");
-    println!("{call:?}, errno {errno}: {injected} faults survived");
+    assert!(injected.load(Ordering::SeqCst) > 0, "no fault was injected");
 }
 
 #[test]

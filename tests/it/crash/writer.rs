@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::server::{ScimClient, add_member, group, patch_op, remove_member, user};
+use crate::server::{ScimClient, add_member, patch_op, remove_member, user};
 
 /// What is known of one user.
 struct Person {
@@ -24,7 +24,7 @@ struct Person {
 pub(super) struct Writer {
     number: usize,
     steps: usize,
-    group: Option<String>,
+    group: String,
     people: Vec<Person>,
     /// Writes that were answered with success.
     pub(super) answered: usize,
@@ -38,9 +38,10 @@ pub(super) fn group_name(number: usize) -> String {
 }
 
 impl Writer {
-    pub(super) fn new(number: usize) -> Self {
-        let (people, group) = (Vec::new(), None);
-        Self { number, steps: 0, group, people, answered: 0, unanswered: 0 }
+    /// The writer with this number; makes its group.
+    pub(super) async fn new(number: usize, scim: &ScimClient) -> Self {
+        let group = scim.create_group(&group_name(number)).await;
+        Self { number, steps: 0, group, people: Vec::new(), answered: 1, unanswered: 0 }
     }
 
     /// Writes, one request after the other, until there is no answer.
@@ -51,12 +52,7 @@ impl Writer {
     /// One write; none if it was not answered.
     async fn write(&mut self, scim: &ScimClient) -> Option<()> {
         self.steps += 1;
-        let Some(group_id) = self.group.clone() else {
-            let body = group(&group_name(self.number));
-            self.group = Some(self.send(scim, Method::POST, "/Groups", Some(&body)).await?);
-            return Some(());
-        };
-        let group_path = format!("/Groups/{group_id}");
+        let group_path = format!("/Groups/{}", self.group);
         let kind = self.steps % 5;
         // A person that is known to be there, not always the same.
         let known = |person: &Person| person.id.is_some() && person.exists == [true];
@@ -140,13 +136,9 @@ impl Writer {
         users: &BTreeMap<String, Value>,
         groups: &BTreeMap<String, Value>,
     ) {
-        let named = |group: &&Value| group["displayName"] == group_name(self.number);
-        let group = groups.values().find(named);
-        let id = group.map(|group| group["id"].as_str().unwrap().to_owned());
-        assert!(self.group.is_none() || self.group == id, "an answered group is lost");
-        self.group = id;
+        let group = groups.get(&self.group).expect("an answered group is not lost");
         let no_members = Vec::new();
-        let members = group.and_then(|group| group["members"].as_array()).unwrap_or(&no_members);
+        let members = group["members"].as_array().unwrap_or(&no_members);
         let by_name: BTreeMap<&str, &Value> =
             users.values().map(|user| (user["userName"].as_str().unwrap(), user)).collect();
         for person in &mut self.people {

@@ -119,7 +119,8 @@ impl ScimClient {
 
     /// Creates a group without members. Answers its id.
     pub(crate) async fn create_group(&self, name: &str) -> String {
-        self.post("/Groups", &group(name)).await.expect(201).id()
+        let body = json!({"schemas": [GROUP], "displayName": name});
+        self.post("/Groups", &body).await.expect(201).id()
     }
 
     pub(crate) async fn add_member(&self, group: &str, member: &str) {
@@ -144,11 +145,6 @@ impl ScimClient {
 /// A user with this name alone.
 pub(crate) fn user(user_name: &str) -> Value {
     json!({"schemas": [USER], "userName": user_name, "active": true})
-}
-
-/// A group without members.
-pub(crate) fn group(name: &str) -> Value {
-    json!({"schemas": [GROUP], "displayName": name})
 }
 
 /// A PATCH body.
