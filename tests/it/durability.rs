@@ -77,9 +77,10 @@ async fn no_answer_of_success_is_written_before_its_data_is_on_disk() {
     writes += 1;
     server.kill().await;
 
-    let log = eventually("the end of the trace", || async {
+    let log = eventually("end of the trace", || async {
         let log = std::fs::read_to_string(&log).unwrap_or_default();
-        log.contains("+++ killed by SIGKILL +++").then_some(log)
+        let ended = log.contains("+++ killed by SIGKILL +++");
+        if ended { Ok(log) } else { Err(format!("{} bytes of it", log.len())) }
     })
     .await;
     let checked = check_order(&log).unwrap_or_else(|violation| panic!("{violation}"));

@@ -66,7 +66,8 @@ async fn a_body_that_is_too_large_is_refused() {
     post_raw(&scim, "/Bulk", json, &larger).await.expect_scim_error(413, None);
 
     // Without a length that could be looked at first.
-    let pieces = futures_util::stream::iter(large.chunks(8192).map(|p| Ok::<_, String>(p.to_vec())));
+    let pieces =
+        futures_util::stream::iter(large.chunks(8192).map(|p| Ok::<_, String>(p.to_vec())));
     let pieces: Vec<_> = futures_util::StreamExt::collect(pieces).await;
     let body = reqwest::Body::wrap_stream(futures_util::stream::iter(pieces));
     let sent = scim.request(Method::POST, "/Users").header("content-type", json).body(body);
@@ -180,7 +181,8 @@ async fn a_filter_bomb_is_refused_quickly_wherever_it_stands() {
             let answer = scim.post(path, &search).await;
             answer.expect_scim_error(400, Some("invalidFilter"));
         }
-        let operation = json!([{"op": "replace", "path": format!("emails[{bomb}].value"), "value": "x"}]);
+        let operation =
+            json!([{"op": "replace", "path": format!("emails[{bomb}].value"), "value": "x"}]);
         let answer = scim.patch(&format!("/Users/{id}"), &operation).await.expect(400);
         let kind = answer.json()["scimType"].clone();
         assert!(kind == "invalidPath" || kind == "invalidFilter", "{answer:?}");
@@ -334,6 +336,9 @@ async fn a_patch_that_cannot_be_read_changes_nothing() {
         scim.patch(&path, &operations).await.expect_scim_error(400, None);
     }
     let no_schema = json!({"Operations": patch_op(&json!([]))});
-    scim.try_send(Method::PATCH, &path, Some(&no_schema)).await.unwrap().expect_scim_error(400, None);
+    scim.try_send(Method::PATCH, &path, Some(&no_schema))
+        .await
+        .unwrap()
+        .expect_scim_error(400, None);
     assert_eq!(scim.get(&path).await.fingerprint(), before);
 }

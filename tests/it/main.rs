@@ -1,6 +1,7 @@
 //! Black-box tests: the built server, driven over HTTP as the directory, operators and engineers
 //! drive it.
 
+mod admin;
 mod cases;
 mod concurrency;
 mod crash;

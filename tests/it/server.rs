@@ -82,6 +82,12 @@ impl Server {
         &self.admin
     }
 
+    /// GET of something that takes no token.
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        let sent = http_client().get(format!("{}{path}", self.url)).send().await;
+        Answer::read(sent.unwrap()).await.unwrap()
+    }
+
     /// The process.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id().expect("the server was not waited for")
@@ -162,17 +168,18 @@ pub(crate) async fn run_on(data: &Path, arguments: &[&str]) -> (i32, String, Str
     run(slackwater().args(arguments).arg("--data").arg(data)).await
 }
 
-/// Polls until there is an answer.
+/// Polls until it is so. Otherwise the poll says what is in the way.
 pub(crate) async fn eventually<T, F>(what: &str, mut poll: impl FnMut() -> F) -> T
 where
-    F: Future<Output = Option<T>>,
+    F: Future<Output = Result<T, String>>,
 {
     let deadline = Instant::now() + POLL_WAIT_MAX;
     loop {
-        if let Some(found) = poll().await {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "this did not come in {POLL_WAIT_MAX:?}: {what}");
+        let obstacle = match poll().await {
+            Ok(found) => return found,
+            Err(obstacle) => obstacle,
+        };
+        assert!(Instant::now() < deadline, "no {what} in {POLL_WAIT_MAX:?}: {obstacle}");
         tokio::time::sleep(POLL_REST).await;
     }
 }

@@ -352,12 +352,13 @@ async fn an_expired_token_opens_nothing() {
     let short = two.acme.with_token(made["token"].as_str().unwrap());
     short.get(USERS).await.expect(200);
 
-    eventually("the end of the token", || async {
-        (short.get(USERS).await.status == 401).then_some(())
+    let refusal = eventually("refusal of the token", || async {
+        let answer = short.get(USERS).await;
+        if answer.status == 401 { Ok(answer) } else { Err(format!("{answer:?}")) }
     })
     .await;
 
-    short.get(USERS).await.expect_scim_error(401, None);
+    refusal.expect_scim_error(401, None);
     two.acme.get(USERS).await.expect(200);
 }
 

@@ -148,3 +148,21 @@ fn problems_are_told_up_to_a_limit_and_counted_beyond() {
     let report = check(&store.snapshot().unwrap());
     assert_eq!((report.problems.len(), report.problems_total), (PROBLEMS_TOLD_MAX, 300));
 }
+
+#[test]
+fn a_damaged_account_does_not_keep_the_others_from_being_read() {
+    let store = MemoryStore::default();
+    let acme = Fixture::new(&store, "acme").with_users(&["ada", "bob", "eve"]);
+    let key = store.keys(Table::Accounts).remove(1);
+
+    store.tamper(Table::Accounts, key, |value| {
+        value.map(|mut sealed| {
+            sealed[0] ^= 1;
+            sealed
+        })
+    });
+
+    let accounts = acme.snapshot().readable_accounts(acme.tenant, None, 10).unwrap();
+    let readable: Vec<bool> = accounts.iter().map(|(_, account)| account.is_ok()).collect();
+    assert_eq!(readable, [true, false, true]);
+}

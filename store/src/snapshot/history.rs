@@ -41,6 +41,33 @@ impl Snapshot {
         Ok(found)
     }
 
+    /// The same, but an account that cannot be read does not keep the others from being: for
+    /// sweeps, which must not stop at a damaged record.
+    pub fn readable_accounts(
+        &self,
+        tenant: TenantKey,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Read<Vec<(UserId, Read<Account>)>> {
+        let mut range = Range::prefix(&Key::tenant(tenant).done());
+        if let Some(after) = after {
+            range = range.after(key::user(tenant, after));
+        }
+        let mut found = Vec::new();
+        self.view.scan(Table::Accounts, &range, Order::Ascending, &mut |key, sealed| {
+            if found.len() >= limit {
+                return ControlFlow::Break(());
+            }
+            if let Some(id) = key::last_id(key) {
+                let payload = record::open(Table::Accounts, key, sealed);
+                let account = payload.and_then(record::decode_account);
+                found.push((UserId::from_bytes(id), account));
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(found)
+    }
+
     /// One mark.
     pub fn mark(&self, tenant: TenantKey, marked: Marked) -> Read<Option<Mark>> {
         let payload = self.get(Table::Marks, &mark_key(tenant, marked))?;

@@ -58,8 +58,7 @@ async fn secrets_show_up_nowhere() {
     }
     let broken = scim.request(reqwest::Method::POST, "/Users").body(format!("{{\"{PASSWORD}"));
     broken.send().await.unwrap();
-    let metrics = reqwest::get(format!("{}/metrics", server.url)).await.unwrap();
-    let metrics = metrics.text().await.unwrap();
+    let metrics = String::from_utf8(server.get("/metrics").await.expect(200).body).unwrap();
     let feed = serde_json::to_string(&server.admin().feed("acme").await).unwrap();
     let patch = patch_op(&json!([{"op": "replace", "path": "nonsense", "value": TOKEN}]));
     scim.try_send(reqwest::Method::PATCH, &path, Some(&patch)).await.unwrap();
@@ -97,8 +96,8 @@ async fn every_event_is_one_line_of_json_whatever_names_hold() {
     server.stop().await;
 
     for line in home.logs().lines() {
-        let event: serde_json::Value = serde_json::from_str(line)
-            .unwrap_or_else(|error| panic!("no JSON, {error}: {line:?}"));
+        let event: serde_json::Value =
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("no JSON, {error}: {line:?}"));
         assert!(event["level"].is_string(), "{line}");
         assert!(line.bytes().all(|byte| byte >= 0x20), "{line:?}");
     }

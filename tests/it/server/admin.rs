@@ -116,12 +116,15 @@ impl Admin {
 
     /// Waits until no wave is open and the newest is reconciled. Answers it.
     pub(crate) async fn wait_until_settled(&self, tenant: &str) -> Value {
-        eventually("a settled and reconciled wave", || async {
+        eventually("settled and reconciled wave", || async {
             let waves = self.waves(tenant).await;
-            let done =
-                |wave: &Value| wave["state"] == "settled" && !wave["reconciled_at"].is_null();
-            let all_done = !waves.is_empty() && waves.iter().all(done);
-            all_done.then(|| waves[0].clone())
+            let open =
+                waves.iter().find(|w| w["state"] != "settled" || w["reconciled_at"].is_null());
+            match (open, waves.first()) {
+                (None, Some(newest)) => Ok(newest.clone()),
+                (Some(open), _) => Err(open.to_string()),
+                (None, None) => Err("there are no waves".to_owned()),
+            }
         })
         .await
     }

@@ -175,16 +175,24 @@ impl Pass {
                 }
                 (_, mark) => mark,
             };
-            let accounts = snapshot.accounts(shared.key, after, PIECE)?;
-            let (Some(first), Some(last)) = (accounts.first(), accounts.last()) else {
+            let accounts = snapshot.readable_accounts(shared.key, after, PIECE)?;
+            let (Some((first, _)), Some((last, _))) = (accounts.first(), accounts.last()) else {
                 return self.all_accounts_done(shared, mark).await;
             };
-            self.place = Place::Accounts(Some(last.id), mark);
+            self.place = Place::Accounts(Some(*last), mark);
             let mut memberships =
-                snapshot.memberships(shared.key, first.id, last.id)?.into_iter().peekable();
+                snapshot.memberships(shared.key, *first, *last)?.into_iter().peekable();
             let moment = Moment { now: shared.clock.now(), wave: None };
             let wave_is_open = shared.open_wave().is_some();
-            for account in &accounts {
+            for (id, account) in &accounts {
+                let account = match account {
+                    Ok(account) => account,
+                    // Nobody else waits for one that cannot be read.
+                    Err(error) => {
+                        tracing::error!(tenant.id = %shared.id, user.id = %id, %error, "damaged");
+                        continue;
+                    }
+                };
                 let mut groups = Vec::new();
                 while let Some((user, group)) = memberships.next_if(|(user, _)| *user <= account.id)
                 {
