@@ -40,21 +40,11 @@ pub const PREFIX: &str = "/scim/v2/";
 /// Answers a request whose path starts with [`PREFIX`].
 pub async fn handle(State(app): State<App>, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
-    let segments: Option<Vec<String>> = parts
-        .uri
-        .path()
-        .strip_prefix(PREFIX)
-        .unwrap_or_default()
-        .split('/')
-        .filter(|segment| !segment.is_empty())
-        .map(decode_segment)
-        .collect();
-    let segments = segments.unwrap_or_default();
-    let (tenant, rest) = match segments.split_first() {
-        Some((tenant, rest)) => (tenant.as_str(), rest),
-        None => ("", &[][..]),
-    };
-    let tenant = match authenticate(&app, &parts.headers, tenant).await {
+    let path = parts.uri.path().strip_prefix(PREFIX).unwrap_or_default();
+    let mut segments = path.split('/').filter(|segment| !segment.is_empty()).map(decode_segment);
+    let tenant = segments.next().flatten().unwrap_or_default();
+    let rest: Option<Vec<String>> = segments.collect();
+    let tenant = match authenticate(&app, &parts.headers, &tenant).await {
         Ok(tenant) => tenant,
         Err(failure) => return failure.into_answer(),
     };
@@ -64,6 +54,10 @@ pub async fn handle(State(app): State<App>, request: Request) -> Answer {
     }
     let endpoint = app.scim_endpoint(&parts.headers, &tenant.shared().id);
     let request = ScimRequest { app, tenant, endpoint, parts, body: Bytes::new() };
+    // What cannot be decoded names nothing. The token was good: this must not be a 401.
+    let Some(rest) = rest else {
+        return Failure::not_found("the path is not validly encoded").into_answer();
+    };
     let path: Vec<&str> = rest.iter().map(String::as_str).collect();
     match dispatch(request, body, &path).await {
         Ok(answer) => answer,

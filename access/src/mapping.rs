@@ -29,6 +29,13 @@ impl Bindings {
         self.0.values().copied()
     }
 
+    /// The groups that a name means now and did not mean before. Their members are owed a
+    /// decision, also where another name meant the same group all along.
+    pub fn gained_since(&self, before: &Self) -> impl Iterator<Item = GroupId> {
+        let changed = |(name, group): &(&String, &GroupId)| before.0.get(*name) != Some(*group);
+        self.0.iter().filter(changed).map(|(_, group)| *group)
+    }
+
     /// The bindings under changed settings: those of names still mapped are kept, names that are
     /// new bind to the group that has that name now (`find`), if any.
     #[must_use]
@@ -184,6 +191,18 @@ mod tests {
         assert_eq!(kept.get("Admins"), Some(group(1)));
         let gone = bound.rebind(&Settings::default(), |_| Some(group(2)));
         assert_eq!(gone, Bindings::default());
+    }
+
+    #[test]
+    fn a_group_that_two_names_come_to_mean_is_gained_again() {
+        let patch = json!({"role_mappings": [
+            {"group": "Admins", "role": "admin"}, {"group": "Staff", "role": "loanee"},
+        ]});
+        let settings = Settings::default().merge_patch(&patch).unwrap();
+        let staff = Bindings::default().group_named(&settings, group(1), "Staff").unwrap();
+        let both = staff.group_named(&settings, group(1), "Admins").unwrap();
+        assert_eq!(both.gained_since(&staff).collect::<Vec<_>>(), [group(1)]);
+        assert_eq!(both.gained_since(&both).count(), 0);
     }
 
     #[test]

@@ -10,6 +10,8 @@ use store::tenant::Config;
 pub struct ActiveConfig {
     /// Which revision this is; role decisions are committed only against it.
     pub revision: u64,
+    /// Which revision of the settings alone.
+    pub settings_revision: u64,
     /// Which revision of the groups' names was seen with it.
     pub group_names: u64,
     /// What the administrator decided.
@@ -24,9 +26,9 @@ pub struct ActiveConfig {
 
 impl From<Config> for ActiveConfig {
     fn from(config: Config) -> Self {
-        let Config { revision, group_names, settings, bindings } = config;
+        let Config { revision, settings_revision, group_names, settings, bindings } = config;
         let rules = RoleRules::new(&settings, &bindings);
         let fields = FieldPaths::new(&settings);
-        Self { revision, group_names, settings, bindings, rules, fields }
+        Self { revision, settings_revision, group_names, settings, bindings, rules, fields }
     }
 }

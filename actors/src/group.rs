@@ -8,22 +8,20 @@
 
 use std::sync::Arc;
 
-use access::{Bindings, Event, EventType, GroupId, UserId, WaveId};
+use access::{Event, EventType, GroupId, UserId, WaveId};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use scim::patch::{MembershipOperation, Patch};
 use scim::resource::{Member as ScimMember, Resource};
 use scim::schema::ResourceType;
 use serde_json::{Map, Value, json};
 use store::snapshot::Member;
-use store::{Changeset, Expected, MemberChange, Operation, Record, Refusal, Requirement, Snapshot};
+use store::{Changeset, Expected, MemberChange, Operation, Record, Refusal, Snapshot};
 
 use crate::error::ChangeError;
 use crate::observe::Observed;
 use crate::shared::{Shared, WriteGuard, attempt};
 use crate::user::decide::new_record;
 use crate::version::{self, Precondition};
-
-pub(crate) mod binding;
 
 /// Times that a change is decided again; changes of members may overtake it.
 const ATTEMPTS_MAX: usize = 16;
@@ -208,7 +206,6 @@ impl GroupArguments {
         wave: WaveId,
         decide: &impl Fn(&Resource, &Snapshot) -> Result<Next, ChangeError>,
     ) -> Result<Result<u64, Refusal>, ChangeError> {
-        let config = self.shared.config();
         let snapshot = self.shared.snapshot()?;
         let (record, current) = self.load(&snapshot)?;
         check_version(&record, precondition)?;
@@ -216,16 +213,11 @@ impl GroupArguments {
         drop(snapshot);
         let now = self.shared.clock.now();
         let mut change = Changeset::new(self.shared.key, now, Some(wave));
-        let mut rebound = None;
         let mut expected = Expected::Revision(record.revision);
         if resource != current {
             let new = new_record(&resource);
             let event = Event::group(EventType::GroupUpdated, self.id)
                 .with("display_name", new.name.as_str());
-            if new.name != record.name {
-                rebound = config.bindings.group_named(&config.settings, self.id, &new.name);
-                change = change.requiring(Requirement::Config(config.revision));
-            }
             change = change
                 .with(Operation::PutGroup { id: self.id, expected, record: new })
                 .telling([event]);
@@ -239,13 +231,8 @@ impl GroupArguments {
         if change.operations.is_empty() {
             return Ok(Ok(record.revision));
         }
-        let is_rebound = rebound.is_some();
-        change.operations.extend(self.rebinding(&config.settings, rebound));
         change.operations.extend(self.shared.wave_row(now));
         let outcome = self.shared.wait_or_moved(self.shared.store.commit(change)).await?;
-        if is_rebound && outcome.is_ok() {
-            self.shared.reload_config()?;
-        }
         Ok(outcome.map(|committed| committed.revision.unwrap_or(record.revision)))
     }
 
@@ -258,45 +245,23 @@ impl GroupArguments {
         precondition: &Precondition,
         wave: WaveId,
     ) -> Result<Result<u64, Refusal>, ChangeError> {
-        let config = self.shared.config();
         let snapshot = self.shared.snapshot()?;
         let (record, _) = self.load(&snapshot)?;
         check_version(&record, precondition)?;
-        let find = |name: &str| snapshot.group_by_name(self.shared.key, name).ok().flatten();
-        let rebound = config.bindings.group_deleted(self.id, find);
-        let successors = rebound.as_ref().map(|next| binding::gained(&config.bindings, next));
         drop(snapshot);
         let now = self.shared.clock.now();
         let event = Event::group(EventType::GroupDeleted, self.id)
             .with("display_name", record.name.as_str());
-        let expected = Expected::Present;
+        let expected = match precondition {
+            Precondition::OneOf(_) => Expected::Revision(record.revision),
+            Precondition::None | Precondition::Exists => Expected::Present,
+        };
         let mut change = Changeset::new(self.shared.key, now, Some(wave))
-            .requiring(Requirement::Config(config.revision))
-            .requiring(Requirement::GroupNames(config.group_names))
             .with(Operation::DeleteGroup { id: self.id, expected })
             .telling([event]);
-        let is_rebound = rebound.is_some();
-        if let Some(bindings) = rebound {
-            let settings = Box::new(config.settings.clone());
-            change = change.with(Operation::PutConfig { settings, bindings });
-        }
-        let marks = successors.into_iter().flatten().map(store::Marked::Group);
-        change.operations.extend(marks.map(Operation::Mark));
         change.operations.extend(self.shared.wave_row(now));
         let outcome = self.shared.wait_or_moved(self.shared.store.commit(change)).await?;
-        if is_rebound && outcome.is_ok() {
-            self.shared.reload_config()?;
-        }
         Ok(outcome.map(|_| record.revision))
-    }
-
-    /// What keeps new bindings, and marks the group whose members they concern.
-    fn rebinding(
-        &self,
-        settings: &access::Settings,
-        rebound: Option<Bindings>,
-    ) -> impl Iterator<Item = Operation> + use<> {
-        binding::operations(settings, rebound, self.id)
     }
 
     fn patched(

@@ -244,6 +244,7 @@ impl Tenant {
 
     pub(crate) fn stop(&self, reason: &str) {
         self.actor.stop(Some(reason.to_owned()));
+        self.shared.close_feed();
     }
 
     // --- requests of the directory ---------------------------------------------------------------

@@ -138,6 +138,13 @@ impl Shared {
         match answer {
             Ok(committed) => {
                 self.told(committed.feed);
+                if committed.rebound
+                    && let Err(error) = self.reload_config()
+                {
+                    // The change stands. The first decision on the old bindings is refused, and
+                    // reads them anew.
+                    tracing::warn!(tenant.id = %self.id, %error, "bindings could not be read");
+                }
                 Ok(Ok(committed))
             }
             Err(CommitError::Refused(Refusal::ConfigMoved)) => {
@@ -159,6 +166,11 @@ impl Shared {
             *known = last.max(*known);
             newer
         });
+    }
+
+    /// Wakes those who wait for the feed: it will not grow any more.
+    pub(crate) fn close_feed(&self) {
+        self.feed.send_modify(|_| {});
     }
 
     /// Tells of the feed's last number.

@@ -133,7 +133,7 @@ impl UserArguments {
         };
         let expected = Expected::Revision(revision);
         let mut change = Changeset::new(self.shared.key, now, Some(wave))
-            .requiring(Requirement::Config(config.revision))
+            .requiring(Requirement::Settings(config.settings_revision))
             .with(Operation::PutUser { id: self.id, expected, record })
             .with(Operation::Mark(Marked::User(self.id)));
         if changed.account != state.account {

@@ -54,7 +54,7 @@ pub async fn list(
             return Ok(answer::json(StatusCode::OK, JSON, &body));
         }
         tokio::select! {
-            // The tenant was deleted: the next reading finds nothing.
+            // Or the tenant was deleted, as the next reading finds.
             _ = grown.changed() => {}
             _ = stopping.changed() => {}
             () = tokio::time::sleep_until(deadline) => {}
@@ -78,7 +78,11 @@ fn read(
 ) -> Result<ReadFeed, Problem> {
     let mut read = ReadFeed { items: Vec::new(), looked_to: after, more: false };
     let mut looked_at = 0;
-    shared.snapshot()?.feed(shared.key, after, |entry| {
+    let snapshot = shared.snapshot()?;
+    if snapshot.config(shared.key)?.is_none() {
+        return Err(Problem::not_found("there is no such tenant"));
+    }
+    snapshot.feed(shared.key, after, |entry| {
         if read.items.len() >= limit || looked_at >= LOOKED_AT_MAX {
             read.more = true;
             return ControlFlow::Break(());

@@ -5,6 +5,7 @@ use std::io::{BufReader, BufWriter, Write};
 use std::path::Path;
 use std::time::Duration;
 
+use store::backup::BackupError;
 use store::{OpenError, RedbStore, RedbStoreOptions, Store};
 
 use super::Failed;
@@ -46,7 +47,7 @@ pub(super) fn backup(
     let written = store
         .snapshot()
         .map_err(undone)
-        .and_then(|snapshot| store::backup::write(&snapshot, &mut out).map_err(failed))
+        .and_then(|snapshot| store::backup::write(&snapshot, &mut out).map_err(Failed::from))
         .and_then(|_| finish(out));
     if written.is_err() {
         discard(dest);
@@ -107,7 +108,7 @@ fn online(dest: &Path, listen: &str, token: &str) -> Result<bool, Failed> {
         .await
         .and_then(|()| {
             let mut written = BufReader::new(File::open(dest).map_err(undone)?);
-            store::backup::verify(&mut written).map(drop).map_err(failed)
+            store::backup::verify(&mut written).map(drop).map_err(Failed::from)
         });
         if received.is_err() {
             discard(dest);
@@ -121,7 +122,7 @@ pub(super) fn restore(src: &Path, data: &Path) -> Result<(), Failed> {
     let file = File::open(src).map_err(|error| undone(format!("{}: {error}", src.display())))?;
     let mut source = BufReader::new(file);
     let restored = store::backup::restore(&mut source, data, &RedbStoreOptions::default());
-    let summary = restored.map_err(failed)?;
+    let summary = restored?;
     println!("{} rows restored into {}", summary.rows, data.display());
     Ok(())
 }
@@ -149,12 +150,14 @@ pub(super) fn check(data: &Path) -> Result<(), Failed> {
     Err(Failed::Damaged(format!("{} problems found", report.problems_total)))
 }
 
-fn failed(error: store::backup::BackupError) -> Failed {
-    let mut message = error.to_string();
-    let mut cause = std::error::Error::source(&error);
-    while let Some(error) = cause {
-        message = format!("{message}: {error}");
-        cause = error.source();
+impl From<BackupError> for Failed {
+    fn from(error: BackupError) -> Self {
+        let mut message = error.to_string();
+        let mut cause = std::error::Error::source(&error);
+        while let Some(error) = cause {
+            message = format!("{message}: {error}");
+            cause = error.source();
+        }
+        if error.is_damage() { Self::Damaged(message) } else { Self::Undone(message) }
     }
-    if error.is_damage() { Failed::Damaged(message) } else { Failed::Undone(message) }
 }

@@ -67,6 +67,8 @@ impl TenantKey {
 pub enum Requirement {
     /// Settings and bindings are those of this revision.
     Config(u64),
+    /// The settings are those of this revision; bindings may have changed.
+    Settings(u64),
     /// The names of the tenant's groups are those of this revision.
     GroupNames(u64),
     /// The account's mark has this generation; none: it has no mark.
@@ -133,7 +135,7 @@ pub enum Operation {
         /// What must hold of it.
         expected: Expected,
     },
-    /// Keep a group.
+    /// Keep a group. One with a new name is bound to the mapping that waits for that name.
     PutGroup {
         /// Its id.
         id: GroupId,
@@ -142,7 +144,8 @@ pub enum Operation {
         /// What to keep.
         record: NewRecord,
     },
-    /// Delete a group, with its memberships; its members are marked.
+    /// Delete a group, with its memberships; its members are marked. Mappings that meant it are
+    /// bound to the next group of their name.
     DeleteGroup {
         /// Its id.
         id: GroupId,
@@ -220,6 +223,8 @@ pub struct Committed {
     /// The revision of the resource that was put, or whose members were changed, last. Groups
     /// that changed because a user came or went do not count.
     pub revision: Option<u64>,
+    /// Whether a mapping was bound to a group, or lost its group.
+    pub rebound: bool,
     /// Whether a purge has more to do.
     pub more_to_purge: bool,
 }

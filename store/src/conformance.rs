@@ -55,6 +55,7 @@ promises![
     marks::the_first_touch_stays,
     marks::a_mark_is_cleared_only_if_nobody_touched_it,
     marks::requirements_refuse_what_moved,
+    marks::a_group_is_bound_to_the_mapping_that_waits_for_its_name,
     feed::the_feed_has_no_gaps,
     feed::waves_come_newest_first,
     feed::a_snapshot_holds_what_was_answered_and_nothing_later,

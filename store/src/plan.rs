@@ -125,7 +125,12 @@ impl<'p, 'a> Change<'p, 'a> {
             Requirement::GroupNames(revision) if *revision != self.counters.names => {
                 Err(Refusal::ConfigMoved.into())
             }
-            Requirement::Config(_) | Requirement::GroupNames(_) => Ok(()),
+            Requirement::Settings(revision) if *revision != self.counters.settings => {
+                Err(Refusal::ConfigMoved.into())
+            }
+            Requirement::Config(_) | Requirement::Settings(_) | Requirement::GroupNames(_) => {
+                Ok(())
+            }
             Requirement::UserMark { user, generation } => {
                 let mark = self.mark_of(Marked::User(*user))?;
                 if mark.map(|mark| mark.generation) == *generation {

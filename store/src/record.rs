@@ -174,11 +174,13 @@ pub(crate) struct Counters {
     pub(crate) groups: u64,
     /// Counts the changes of groups' names.
     pub(crate) names: u64,
+    /// Counts the changes of settings.
+    pub(crate) settings: u64,
 }
 
 impl Counters {
     pub(crate) fn encode(self) -> Vec<u8> {
-        [self.feed, self.mark, self.config, self.users, self.groups, self.names]
+        [self.feed, self.mark, self.config, self.users, self.groups, self.names, self.settings]
             .iter()
             .flat_map(|counter| counter.to_le_bytes())
             .collect()
@@ -191,7 +193,7 @@ impl Counters {
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let (feed, mark, config) = (reader.u64()?, reader.u64()?, reader.u64()?);
         let (users, groups, names) = (reader.u64()?, reader.u64()?, reader.u64()?);
-        Some(Self { feed, mark, config, users, groups, names })
+        Some(Self { feed, mark, config, users, groups, names, settings: reader.u64()? })
     }
 }
 

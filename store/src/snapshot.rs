@@ -101,6 +101,7 @@ impl Snapshot {
             self.json(Table::Configs, &Key::tenant(tenant).done())?;
         Ok(stored.map(|StoredConfig { settings, bindings }| Config {
             revision: counters.config,
+            settings_revision: counters.settings,
             group_names: counters.names,
             settings,
             bindings,

@@ -26,6 +26,8 @@ pub struct Tenant {
 pub struct Config {
     /// Counts the changes of this.
     pub revision: u64,
+    /// Counts the changes of the settings alone.
+    pub settings_revision: u64,
     /// Counts the changes of groups' names; a new mapping is bound by name.
     pub group_names: u64,
     /// What its administrator decided.

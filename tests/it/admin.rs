@@ -2,6 +2,7 @@
 
 mod accounts;
 mod changes;
+mod time;
 
 use serde_json::{Value, json};
 
@@ -212,10 +213,7 @@ async fn unknown_keys_are_refused_by_name_in_every_body() {
     let bob = server.tenant("acme", "60s").await.create_user("bob").await;
     let account = format!("/tenants/acme/accounts/{bob}");
     let body = json!({"role": "admin", "surprise": 1});
-    for (path, body) in [
-        (format!("{account}/lock"), &body),
-        (format!("{account}/role"), &body),
-    ] {
+    for (path, body) in [(format!("{account}/lock"), &body), (format!("{account}/role"), &body)] {
         admin.put(&path, body).await.expect_problem(422, "surprise");
     }
     for path in ["/tenants/acme/tokens", "/tenants/acme/reconcile"] {
@@ -262,9 +260,16 @@ async fn actors_are_shown_while_they_live() {
     scim.set(&bob, "displayName", "Bob").await;
 
     let shown = admin.get("/tenants/acme/actors").await.expect(200).json();
-    for key in ["state", "mailbox_depth", "messages_handled", "restarts", "last_error", "wave",
-        "next_sweep", "live_users"]
-    {
+    for key in [
+        "state",
+        "mailbox_depth",
+        "messages_handled",
+        "restarts",
+        "last_error",
+        "wave",
+        "next_sweep",
+        "live_users",
+    ] {
         assert!(shown.get(key).is_some(), "{key}: {shown}");
     }
     assert!(shown["wave"].is_object() && shown["next_sweep"].is_string(), "{shown}");

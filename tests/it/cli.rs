@@ -54,9 +54,11 @@ async fn bad_arguments_and_configuration_end_with_2_and_say_what_is_wrong() {
         assert_eq!(code, 2, "{text}: {err}");
         assert!(err.contains(file) && err.contains(word), "{text}: {err}");
     }
-    for (name, value) in
-        [("SLACKWATER_ADMIN_TOKEN", "short"), ("SLACKWATER_ADMIN_TOKEN", ""), ("SLACKWATER_DRAIN", "x")]
-    {
+    for (name, value) in [
+        ("SLACKWATER_ADMIN_TOKEN", "short"),
+        ("SLACKWATER_ADMIN_TOKEN", ""),
+        ("SLACKWATER_DRAIN", "x"),
+    ] {
         let (code, _, err) = run(serve(&home).env(name, value)).await;
         assert_eq!(code, 2, "{name}={value}: {err}");
     }
@@ -73,7 +75,8 @@ async fn a_secret_is_not_repeated_where_it_is_refused() {
     let (code, out, err) = run(serve(&home).env("SLACKWATER_ADMIN_TOKEN", "s3cr3t!")).await;
     assert_eq!(code, 2);
     assert!(!out.contains("s3cr3t!") && !err.contains("s3cr3t!"), "{err}");
-    let (_, help, _) = run(slackwater().args(["serve", "--help"])
+    let (_, help, _) = run(slackwater()
+        .args(["serve", "--help"])
         .env("SLACKWATER_ADMIN_TOKEN", "s3cr3t-of-the-environment"))
     .await;
     assert!(help.contains("SLACKWATER_ADMIN_TOKEN") && !help.contains("s3cr3t"), "{help}");
@@ -135,7 +138,9 @@ async fn damaged_data_ends_with_3() {
     let mut no_pages = good.clone();
     no_pages[4096..].fill(0xa5);
     let cut = good[..good.len() / 3].to_vec();
-    for (what, bytes) in [("no header", no_header), ("no pages", no_pages), ("cut", cut), ("empty", vec![])] {
+    for (what, bytes) in
+        [("no header", no_header), ("no pages", no_pages), ("cut", cut), ("empty", vec![])]
+    {
         std::fs::write(&file, &bytes).unwrap();
         let (code, out, err) = run(serve(&home).args(["--listen", "127.0.0.1:0"])).await;
         assert_eq!(code, 3, "{what}: {out}{err}");

@@ -1,8 +1,15 @@
 //! Black-box tests: the built server, driven over HTTP as the directory, operators and engineers
 //! drive it.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "all of this is tests, their helpers included"
+)]
+
 mod admin;
 mod cases;
+mod cli;
 mod concurrency;
 mod crash;
 mod cycle;

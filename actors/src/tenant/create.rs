@@ -15,7 +15,7 @@ use store::{
 };
 
 use crate::error::ChangeError;
-use crate::group::{binding, values};
+use crate::group::values;
 use crate::shared::{Shared, WriteGuard, attempt};
 use crate::user::decide::new_record;
 
@@ -96,7 +96,7 @@ async fn try_create_user(
     let record = new_record(&created.resource);
     let kept = first_record(&record, now);
     let mut change = Changeset::new(shared.key, now, Some(wave))
-        .requiring(Requirement::Config(config.revision))
+        .requiring(Requirement::Settings(config.settings_revision))
         .with(Operation::PutUser { id, expected: Expected::Absent, record })
         .with(Operation::PutAccount(Box::new(account)))
         .with(Operation::Mark(Marked::User(id)))
@@ -124,16 +124,12 @@ async fn try_create_group(
     members: &[String],
     wave: WaveId,
 ) -> Result<Result<Record, Refusal>, ChangeError> {
-    let config = shared.config();
     let now = shared.clock.now();
     let record = new_record(resource);
     let kept = first_record(&record, now);
-    let rebound = config.bindings.group_named(&config.settings, id, &record.name);
-    let is_rebound = rebound.is_some();
     let event =
         Event::group(EventType::GroupCreated, id).with("display_name", record.name.as_str());
     let mut change = Changeset::new(shared.key, now, Some(wave))
-        .requiring(Requirement::Config(config.revision))
         .with(Operation::PutGroup { id, expected: Expected::Absent, record })
         .telling([event]);
     if !members.is_empty() {
@@ -143,11 +139,7 @@ async fn try_create_group(
             changes: vec![MemberChange::Add(members.to_vec())],
         });
     }
-    change.operations.extend(binding::operations(&config.settings, rebound, id));
     change.operations.extend(shared.wave_row(now));
     let outcome = shared.wait_or_moved(shared.store.commit(change)).await?;
-    if is_rebound && outcome.is_ok() {
-        shared.reload_config()?;
-    }
     Ok(outcome.map(|committed| Record { revision: committed.revision.unwrap_or(1), ..kept }))
 }

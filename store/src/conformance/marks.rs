@@ -3,7 +3,7 @@
 use access::Bindings;
 use access::settings::Settings;
 
-use super::fixture::{Fixture, add, at, new_group, put_group, user, value};
+use super::fixture::{Fixture, add, at, group, new_group, put_group, user, value};
 use crate::{CommitError, Marked, Operation, Refusal, Requirement, Store};
 
 const BOB: fn() -> Marked = || Marked::User(user(1));
@@ -78,7 +78,7 @@ pub fn requirements_refuse_what_moved(store: &dyn Store) {
     let moves = [
         new_group(2, "Y"),
         put_group(2, "Z"),
-        Operation::DeleteGroup { id: super::fixture::group(2), expected: crate::Expected::Present },
+        Operation::DeleteGroup { id: group(2), expected: crate::Expected::Present },
     ];
     for operation in moves {
         assert!(try_with(names.clone()).is_ok());
@@ -97,4 +97,37 @@ pub fn requirements_refuse_what_moved(store: &dyn Store) {
     assert!(try_with(marked.clone()).is_ok());
     acme.apply([Operation::Mark(BOB())]);
     assert_eq!(try_with(marked), refused(Refusal::MarkMoved));
+}
+
+/// In the transaction that names the group, so that groups pushed all at once do not wait for each
+/// other; its members are owed a decision.
+pub fn a_group_is_bound_to_the_mapping_that_waits_for_its_name(store: &dyn Store) {
+    let acme = Fixture::new(store, "acme");
+    let patch = serde_json::json!({"role_mappings": [
+        {"group": "Admins", "role": "admin"}, {"group": "Staff", "role": "loanee"},
+    ]});
+    let settings = Box::new(Settings::default().merge_patch(&patch).unwrap());
+    acme.apply([Operation::PutConfig { settings, bindings: Bindings::default() }]);
+    let bound = |name: &str| {
+        let config = acme.snapshot().config(acme.tenant).unwrap();
+        config.and_then(|config| config.bindings.get(name))
+    };
+
+    let pushed = ["Admins", "staff", "Others"].into_iter().zip(1..);
+    let changes = pushed.map(|(name, number)| acme.change([new_group(number, name)])).collect();
+    let rebound = acme.commit_all(changes).into_iter().map(|done| done.unwrap().rebound);
+    assert_eq!(rebound.collect::<Vec<_>>(), [true, true, false]);
+    assert_eq!((bound("ADMINS"), bound("Staff")), (Some(group(1)), Some(group(2))));
+    assert!(acme.mark(Marked::Group(group(1))).is_some());
+    assert!(acme.mark(Marked::Group(group(3))).is_none());
+
+    // It stays bound through a rename; who takes the old name is bound when it is deleted.
+    acme.apply([put_group(1, "Renamed")]);
+    acme.apply([put_group(3, "Admins")]);
+    assert_eq!(bound("Admins"), Some(group(1)));
+    acme.delete_group(1);
+    assert_eq!(bound("Admins"), Some(group(3)));
+    assert!(acme.mark(Marked::Group(group(3))).is_some());
+    acme.delete_group(3);
+    assert_eq!(bound("Admins"), None);
 }

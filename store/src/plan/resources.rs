@@ -64,9 +64,11 @@ impl Change<'_, '_> {
         let name = fold(&record.name);
         let before = self.put_resource(&GROUPS, id.as_bytes(), expected, record)?;
         self.counters.groups += u64::from(before.is_none());
-        let renamed = before.is_none_or(|before| fold(&before.name) != name);
-        self.counters.names += u64::from(renamed);
-        Ok(())
+        if before.is_some_and(|before| fold(&before.name) == name) {
+            return Ok(());
+        }
+        self.counters.names += 1;
+        self.bind_mapping(id, &name)
     }
 
     pub(super) fn delete_user(&mut self, id: UserId, expected: Expected) -> Planned<()> {
@@ -85,7 +87,7 @@ impl Change<'_, '_> {
         // A group can be a member of others; that gives nobody a role, but it is a row.
         self.leave_all_groups(id.as_bytes(), None)?;
         self.overlay.delete(Table::Marks, mark_key(self.tenant, Marked::Group(id)));
-        Ok(())
+        self.unbind_mappings(id)
     }
 
     /// Keeps a resource and its index rows. Answers what it was before.

@@ -1,12 +1,12 @@
 //! Tenants, their configuration and tokens: put and delete.
 
 use access::settings::Settings;
-use access::{Bindings, TenantId, TokenId};
+use access::{Bindings, GroupId, TenantId, TokenId};
 
 use super::{Change, Planned};
 use crate::changeset::Refusal;
 use crate::key::{self, Key, TenantKey};
-use crate::record::Counters;
+use crate::record::{Counters, Marked};
 use crate::snapshot::encode_json;
 use crate::table::Table;
 use crate::tenant::{StoredConfig, Tenant, Token};
@@ -44,7 +44,7 @@ impl Change<'_, '_> {
         let config = StoredConfig { settings: Settings::default(), bindings: Bindings::default() };
         let payload = encode_json(Table::Configs, &config)?;
         self.overlay.put(Table::Configs, Key::tenant(key).done(), payload);
-        let counters = Counters { config: 1, ..Counters::default() };
+        let counters = Counters { config: 1, settings: 1, ..Counters::default() };
         self.overlay.put(Table::Counters, Key::tenant(key).done(), counters.encode());
         self.committed.tenant = Some(key);
         self.put_token(key, token)
@@ -86,6 +86,53 @@ impl Change<'_, '_> {
         let payload = encode_json(Table::Configs, &StoredConfig { settings, bindings })?;
         self.overlay.put(Table::Configs, Key::tenant(self.tenant).done(), payload);
         self.counters.config += 1;
+        self.counters.settings += 1;
+        Ok(())
+    }
+
+    /// Binds the mapping that waits for a group of this name, if there is one; the group's members
+    /// are owed a decision.
+    pub(super) fn bind_mapping(&mut self, group: GroupId, name: &str) -> Planned<()> {
+        let Some(config) = self.stored_config()? else { return Ok(()) };
+        match config.bindings.group_named(&config.settings, group, name) {
+            Some(bindings) => self.put_bindings(config, bindings),
+            None => Ok(()),
+        }
+    }
+
+    /// Binds the mappings that meant a group which is deleted to the next group of their name.
+    pub(super) fn unbind_mappings(&mut self, group: GroupId) -> Planned<()> {
+        let Some(config) = self.stored_config()? else { return Ok(()) };
+        let mut unread = None;
+        let rebound = config.bindings.group_deleted(group, |name| {
+            let found = self.overlay.get(Table::GroupNames, &key::name(self.tenant, name));
+            let found = found.unwrap_or_else(|error| {
+                unread = Some(error);
+                None
+            });
+            found.and_then(|id| id.try_into().ok()).map(GroupId::from_bytes)
+        });
+        match (unread, rebound) {
+            (Some(error), _) => Err(error.into()),
+            (None, Some(bindings)) => self.put_bindings(config, bindings),
+            (None, None) => Ok(()),
+        }
+    }
+
+    fn stored_config(&self) -> Planned<Option<StoredConfig>> {
+        self.load_json(Table::Configs, &Key::tenant(self.tenant).done())
+    }
+
+    fn put_bindings(&mut self, before: StoredConfig, bindings: Bindings) -> Planned<()> {
+        let gained: Vec<GroupId> = bindings.gained_since(&before.bindings).collect();
+        let config = StoredConfig { settings: before.settings, bindings };
+        let payload = encode_json(Table::Configs, &config)?;
+        self.overlay.put(Table::Configs, Key::tenant(self.tenant).done(), payload);
+        self.counters.config += 1;
+        self.committed.rebound = true;
+        for group in gained {
+            self.mark(Marked::Group(group))?;
+        }
         Ok(())
     }
 

@@ -64,11 +64,28 @@ fn home_group(user: usize) -> usize {
     user % GROUPS
 }
 
+/// Moves out of the home group into one that the user is not in from the start.
+pub(super) fn planned_moves() -> Vec<Move> {
+    let plan = |user: usize| {
+        let from = home_group(user);
+        let start = (user * 7 + 5) % GROUPS;
+        let to = (user * 3 / MOVED_EVERY + 1 + from) % GROUPS;
+        let to = if to == from || to == start { (to + 2) % GROUPS } else { to };
+        Move { user, from, to, leaves_first: (user / MOVED_EVERY).is_multiple_of(2) }
+    };
+    (0..USERS).step_by(MOVED_EVERY).map(plan).collect()
+}
+
+/// Users who get another name.
+pub(super) fn planned_renames() -> Vec<usize> {
+    (1..USERS).step_by(20).collect()
+}
+
 impl Directory {
     /// Every user in one group, every third in a second one too.
     pub(super) fn new() -> Self {
         let groups = |user: usize| {
-            let second = (user % 3 == 0).then_some((user * 7 + 5) % GROUPS);
+            let second = (user.is_multiple_of(3)).then_some((user * 7 + 5) % GROUPS);
             [home_group(user)].into_iter().chain(second).collect()
         };
         Self {
@@ -95,22 +112,6 @@ impl Directory {
                 .map_or("default", |(_, role)| role),
         };
         Some(role.to_owned())
-    }
-
-    /// Moves out of the home group into one that the user is not in from the start.
-    pub(super) fn plan_moves(&self) -> Vec<Move> {
-        let plan = |user: usize| {
-            let from = home_group(user);
-            let start = (user * 7 + 5) % GROUPS;
-            let to = (user * 3 / MOVED_EVERY + 1 + from) % GROUPS;
-            let to = if to == from || to == start { (to + 2) % GROUPS } else { to };
-            Move { user, from, to, leaves_first: (user / MOVED_EVERY).is_multiple_of(2) }
-        };
-        (0..USERS).step_by(MOVED_EVERY).map(plan).collect()
-    }
-
-    pub(super) fn plan_renames(&self) -> Vec<usize> {
-        (1..USERS).step_by(20).collect()
     }
 
     /// Disables users, and knows it.

@@ -14,11 +14,11 @@ const WRITES: [&str; 4] = ["POST /scim/", "PUT /scim/", "PATCH /scim/", "DELETE 
 struct Line<'a> {
     thread: &'a str,
     call: &'a str,
-    /// From where on the text belongs to the call's start, up to where to its end.
     part: Part,
     text: &'a str,
 }
 
+/// Which part of a call a line shows.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Part {
     Whole,

@@ -65,7 +65,7 @@ async fn secrets_show_up_nowhere() {
     server.stop().await;
 
     let logs = home.logs();
-    assert!(logs.contains("\"level\":\"TRACE\""), "there is something to look at");
+    assert!(logs.contains("\"level\":\"DEBUG\""), "there is something to look at");
     let answers = String::from_utf8(answers).unwrap();
     let half = &scim.token[scim.token.len() / 2..];
     for secret in [PASSWORD, TOKEN, OPERATOR_TOKEN, scim.token.as_str(), half] {
