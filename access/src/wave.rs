@@ -48,6 +48,25 @@ pub struct Wave {
     pub reconciled_at: Option<Timestamp>,
 }
 
+impl Wave {
+    /// A wave that has just begun, or of which nothing but its id and its beginning is known.
+    pub const fn begun(id: WaveId, started_at: Timestamp) -> Self {
+        Self {
+            id,
+            state: WaveState::Open,
+            started_at,
+            ended_at: None,
+            requests: 0,
+            creates: 0,
+            updates: 0,
+            deletes: 0,
+            errors: 0,
+            role_changes: 0,
+            reconciled_at: None,
+        }
+    }
+}
+
 /// What became of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WriteOutcome {
@@ -135,20 +154,7 @@ impl WaveTracker {
 
 impl OpenWave {
     fn new(now: Timestamp) -> Self {
-        let wave = Wave {
-            id: WaveId::new(now),
-            state: WaveState::Open,
-            started_at: now,
-            ended_at: None,
-            requests: 0,
-            creates: 0,
-            updates: 0,
-            deletes: 0,
-            errors: 0,
-            role_changes: 0,
-            reconciled_at: None,
-        };
-        Self { wave, last_write_at: now }
+        Self { wave: Wave::begun(WaveId::new(now), now), last_write_at: now }
     }
 }
 

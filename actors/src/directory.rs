@@ -8,10 +8,11 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use access::TenantId;
-use access::wave::WaveState;
+use access::wave::{Wave, WaveState};
+use access::{TenantId, WaveId};
+use jiff::Timestamp;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
-use store::{Store, TenantKey};
+use store::{Marked, ReadError, Snapshot, Store, TenantKey};
 use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
@@ -150,7 +151,7 @@ impl DirectoryState {
         let snapshot = store.snapshot()?;
         let config = snapshot.config(tenant.key)?.ok_or(ChangeError::NotFound)?;
         let feed = snapshot.counts(tenant.key)?.feed;
-        let newest = snapshot.waves(tenant.key, None, 1)?.pop();
+        let open = wave_to_resume(&snapshot, tenant.key, clock.now())?;
         drop(snapshot);
         let shared = Arc::new(Shared::new(
             tenant,
@@ -161,7 +162,7 @@ impl DirectoryState {
             limits.in_flight_per_tenant_max,
         ));
         // Taken up before any request can come, so that requests belong to it.
-        if let Some(open) = newest.filter(|wave| wave.state == WaveState::Open) {
+        if let Some(open) = open {
             shared.resume_wave(open, clock.now());
         }
         let arguments = TenantArguments {
@@ -226,4 +227,22 @@ impl DirectoryState {
         let rest = REST_MIN.saturating_mul(1 << (*failures).min(16)).min(REST_MAX);
         myself.send_after(rest, || DirectoryMessage::Reopen(id));
     }
+}
+
+/// The wave that an earlier life of the service left open. Where its row was not written any more,
+/// its marks tell of it: whom they are on must not be decided before the directory is quiet.
+fn wave_to_resume(
+    snapshot: &Snapshot,
+    tenant: TenantKey,
+    now: Timestamp,
+) -> Result<Option<Wave>, ReadError> {
+    let newest = snapshot.waves(tenant, None, 1)?.pop();
+    if let Some(open) = newest.filter(|wave| wave.state == WaveState::Open) {
+        return Ok(Some(open));
+    }
+    // The mark of changed settings comes before all others, and belongs to no wave.
+    let mark = snapshot.marks(tenant, Some(Marked::Tenant), 1)?.pop();
+    Ok(mark.map(|(_, mark)| {
+        Wave::begun(mark.wave.unwrap_or_else(|| WaveId::new(now)), mark.first_touched)
+    }))
 }

@@ -361,7 +361,9 @@ fn next_sweep(shared: &Shared) -> Timestamp {
     // Without randomness all sweep at the earliest moment, which is still right.
     let share = getrandom::fill(&mut bytes).map_or(0, |()| u32::from_le_bytes(bytes));
     let jitter = most.saturating_sub(least).mul_f64(f64::from(share) / f64::from(u32::MAX));
-    later(shared.clock.now(), least + jitter)
+    // Whole milliseconds, as all times that are shown.
+    let wait_ms = u64::try_from((least + jitter).as_millis()).unwrap_or(u64::MAX);
+    later(shared.clock.now(), Duration::from_millis(wait_ms))
 }
 
 fn earlier(at: Timestamp, by: Duration) -> Timestamp {

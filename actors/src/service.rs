@@ -15,7 +15,7 @@ use scim::resource::Created;
 use serde_json::Value;
 use store::tenant::Token;
 use store::{Changeset, Operation, Record, Store, TenantKey};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::clock::Clock;
 use crate::directory::{DirectoryActor, DirectoryArguments, DirectoryMessage, Tenants};
@@ -257,9 +257,9 @@ impl Tenant {
     ) -> Result<(UserId, Record), ChangeError> {
         let id = crate::group::user_id_of(&created.resource)
             .ok_or_else(|| ChangeError::unavailable("a user was made without an id of ours"))?;
-        let (created, write) = (Box::new(created), write.clone());
+        let (created, guard, write) = (Box::new(created), write, write.clone());
         let message = |reply_to| TenantMessage::CreateUser { id, created, write, reply_to };
-        Ok((id, self.ask(message).await?))
+        Ok((id, self.ask(Some(guard), message).await?))
     }
 
     /// Applies a PATCH to a user. Answers it as committed.
@@ -270,9 +270,14 @@ impl Tenant {
         patch: Patch,
         precondition: Precondition,
     ) -> Result<Record, ChangeError> {
-        let write = write.clone();
-        self.ask_user(id, |reply_to| UserMessage::Patch { patch, precondition, write, reply_to })
-            .await
+        let (guard, write) = (write, write.clone());
+        self.ask_user(Some(guard), id, |reply_to| UserMessage::Patch {
+            patch,
+            precondition,
+            write,
+            reply_to,
+        })
+        .await
     }
 
     /// Applies a PUT to a user. Answers it as committed.
@@ -283,9 +288,14 @@ impl Tenant {
         body: Value,
         precondition: Precondition,
     ) -> Result<Record, ChangeError> {
-        let write = write.clone();
-        self.ask_user(id, |reply_to| UserMessage::Replace { body, precondition, write, reply_to })
-            .await
+        let (guard, write) = (write, write.clone());
+        self.ask_user(Some(guard), id, |reply_to| UserMessage::Replace {
+            body,
+            precondition,
+            write,
+            reply_to,
+        })
+        .await
     }
 
     /// Deletes a user.
@@ -295,8 +305,13 @@ impl Tenant {
         id: UserId,
         precondition: Precondition,
     ) -> Result<(), ChangeError> {
-        let write = write.clone();
-        self.ask_user(id, |reply_to| UserMessage::Delete { precondition, write, reply_to }).await
+        let (guard, write) = (write, write.clone());
+        self.ask_user(Some(guard), id, |reply_to| UserMessage::Delete {
+            precondition,
+            write,
+            reply_to,
+        })
+        .await
     }
 
     /// Creates a group.
@@ -307,9 +322,9 @@ impl Tenant {
     ) -> Result<(GroupId, Record), ChangeError> {
         let id = crate::group::id_of(&created.resource)
             .ok_or_else(|| ChangeError::unavailable("a group was made without an id of ours"))?;
-        let (created, write) = (Box::new(created), write.clone());
+        let (created, guard, write) = (Box::new(created), write, write.clone());
         let message = |reply_to| TenantMessage::CreateGroup { id, created, write, reply_to };
-        Ok((id, self.ask(message).await?))
+        Ok((id, self.ask(Some(guard), message).await?))
     }
 
     /// Applies a PATCH to a group. Answers its revision.
@@ -320,9 +335,14 @@ impl Tenant {
         patch: Patch,
         precondition: Precondition,
     ) -> Result<u64, ChangeError> {
-        let write = write.clone();
-        self.ask_group(id, |reply_to| GroupMessage::Patch { patch, precondition, write, reply_to })
-            .await
+        let (guard, write) = (write, write.clone());
+        self.ask_group(Some(guard), id, |reply_to| GroupMessage::Patch {
+            patch,
+            precondition,
+            write,
+            reply_to,
+        })
+        .await
     }
 
     /// Applies a PUT to a group. Answers its revision.
@@ -333,9 +353,14 @@ impl Tenant {
         body: Value,
         precondition: Precondition,
     ) -> Result<u64, ChangeError> {
-        let write = write.clone();
-        self.ask_group(id, |reply_to| GroupMessage::Replace { body, precondition, write, reply_to })
-            .await
+        let (guard, write) = (write, write.clone());
+        self.ask_group(Some(guard), id, |reply_to| GroupMessage::Replace {
+            body,
+            precondition,
+            write,
+            reply_to,
+        })
+        .await
     }
 
     /// Deletes a group.
@@ -345,8 +370,13 @@ impl Tenant {
         id: GroupId,
         precondition: Precondition,
     ) -> Result<u64, ChangeError> {
-        let write = write.clone();
-        self.ask_group(id, |reply_to| GroupMessage::Delete { precondition, write, reply_to }).await
+        let (guard, write) = (write, write.clone());
+        self.ask_group(Some(guard), id, |reply_to| GroupMessage::Delete {
+            precondition,
+            write,
+            reply_to,
+        })
+        .await
     }
 
     // --- acts of an operator ---------------------------------------------------------------------
@@ -356,7 +386,7 @@ impl Tenant {
         if self.shared.snapshot()?.account(self.key(), id)?.is_none() {
             return Err(ChangeError::NotFound);
         }
-        self.ask_user(id, |reply_to| UserMessage::Manual { act, reply_to }).await
+        self.ask_user(None, id, |reply_to| UserMessage::Manual { act, reply_to }).await
     }
 
     /// Applies the rules to every account now, or tells what that would change.
@@ -368,31 +398,53 @@ impl Tenant {
 
     async fn ask_user<T: Send + 'static>(
         &self,
+        write: Option<&WriteGuard>,
         id: UserId,
         message: impl FnOnce(RpcReplyPort<Result<T, ChangeError>>) -> UserMessage,
     ) -> Result<T, ChangeError> {
-        self.ask(|reply_to| TenantMessage::User(id, Box::new(message(reply_to)))).await
+        self.ask(write, |reply_to| TenantMessage::User(id, Box::new(message(reply_to)))).await
     }
 
     async fn ask_group<T: Send + 'static>(
         &self,
+        write: Option<&WriteGuard>,
         id: GroupId,
         message: impl FnOnce(RpcReplyPort<Result<T, ChangeError>>) -> GroupMessage,
     ) -> Result<T, ChangeError> {
-        self.ask(|reply_to| TenantMessage::Group(id, Box::new(message(reply_to)))).await
+        self.ask(write, |reply_to| TenantMessage::Group(id, Box::new(message(reply_to)))).await
     }
 
+    /// Sends a request when there is room for it. A write keeps its permits to its very end.
     async fn ask<T: Send + 'static>(
+        &self,
+        write: Option<&WriteGuard>,
+        message: impl FnOnce(RpcReplyPort<Result<T, ChangeError>>) -> TenantMessage,
+    ) -> Result<T, ChangeError> {
+        let permits = self.permits().await?;
+        if let Some(write) = write {
+            write.keep(permits);
+            return self.call(message).await;
+        }
+        let answer = self.call(message).await;
+        drop(permits);
+        answer
+    }
+
+    /// One permit of the tenant and one of the node.
+    async fn permits(&self) -> Result<[OwnedSemaphorePermit; 2], ChangeError> {
+        let (tenant, node) = (Arc::clone(&self.shared.permits), Arc::clone(&self.node_permits));
+        let both = async { tokio::try_join!(tenant.acquire_owned(), node.acquire_owned()) };
+        match tokio::time::timeout(PERMIT_WAIT_MAX, both).await {
+            Ok(Ok((tenant, node))) => Ok([tenant, node]),
+            Ok(Err(_)) => Err(ChangeError::unavailable("the service is stopping")),
+            Err(_) => Err(ChangeError::Overloaded),
+        }
+    }
+
+    async fn call<T: Send + 'static>(
         &self,
         message: impl FnOnce(RpcReplyPort<Result<T, ChangeError>>) -> TenantMessage,
     ) -> Result<T, ChangeError> {
-        let permits =
-            async { tokio::try_join!(self.shared.permits.acquire(), self.node_permits.acquire()) };
-        let _permits = match tokio::time::timeout(PERMIT_WAIT_MAX, permits).await {
-            Ok(Ok(permits)) => permits,
-            Ok(Err(_)) => return Err(ChangeError::unavailable("the service is stopping")),
-            Err(_) => return Err(ChangeError::Overloaded),
-        };
         self.shared.tenant_observed.sent();
         answered(self.actor.call(message, Some(ANSWER_WAIT_MAX)).await)?
     }

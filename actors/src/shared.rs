@@ -16,7 +16,7 @@ use store::{
     Changeset, CommitError, Committed, Marked, Operation, ReadError, Refusal, Snapshot, Store,
     TenantKey,
 };
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::clock::Clock;
 use crate::config::ActiveConfig;
@@ -43,7 +43,7 @@ pub struct Shared {
     wave: Mutex<TrackedWave>,
     feed: watch::Sender<u64>,
     reconciler: Mutex<Option<ActorRef<ReconcilerMessage>>>,
-    pub(crate) permits: Semaphore,
+    pub(crate) permits: Arc<Semaphore>,
     /// The tenant actor's counters.
     pub tenant_observed: Observed,
     /// The reconciler's counters.
@@ -80,7 +80,7 @@ impl Shared {
             wave: Mutex::default(),
             feed: watch::Sender::new(feed),
             reconciler: Mutex::default(),
-            permits: Semaphore::new(permits),
+            permits: Arc::new(Semaphore::new(permits)),
             tenant_observed: Observed::default(),
             reconciler_observed: Observed::default(),
             live_users: RwLock::default(),
@@ -147,14 +147,24 @@ impl Shared {
                 }
                 Ok(Ok(committed))
             }
-            Err(CommitError::Refused(Refusal::ConfigMoved)) => {
+            Err(error) => {
+                // The wave's row may have been part of it.
+                self.tracked_wave().saved = None;
+                self.refused(error)
+            }
+        }
+    }
+
+    fn refused(&self, error: CommitError) -> Result<Result<Committed, Refusal>, ChangeError> {
+        match error {
+            CommitError::Refused(Refusal::ConfigMoved) => {
                 self.reload_config()?;
                 Ok(Err(Refusal::ConfigMoved))
             }
-            Err(CommitError::Refused(moved @ (Refusal::RevisionMoved | Refusal::MarkMoved))) => {
+            CommitError::Refused(moved @ (Refusal::RevisionMoved | Refusal::MarkMoved)) => {
                 Ok(Err(moved))
             }
-            Err(error) => Err(error.into()),
+            error => Err(error.into()),
         }
     }
 
@@ -193,7 +203,8 @@ impl Shared {
             self.tell_reconciler(ReconcilerMessage::WaveOpened);
         }
         let outcome = Mutex::new(WriteOutcome::Failed);
-        WriteGuard(Arc::new(Write { shared: Arc::clone(self), wave, outcome }))
+        let (shared, permits) = (Arc::clone(self), Mutex::default());
+        WriteGuard(Arc::new(Write { shared, wave, outcome, permits }))
     }
 
     /// A look-up arrives.
@@ -418,12 +429,19 @@ struct Write {
     shared: Arc<Shared>,
     wave: WaveId,
     outcome: Mutex<WriteOutcome>,
+    permits: Mutex<Vec<OwnedSemaphorePermit>>,
 }
 
 impl WriteGuard {
     /// The wave that the write belongs to.
     pub fn wave(&self) -> WaveId {
         self.0.wave
+    }
+
+    /// Keeps these permits until the write is over: a message that waits in a mailbox counts, also
+    /// when its requester has gone away.
+    pub(crate) fn keep(&self, permits: impl IntoIterator<Item = OwnedSemaphorePermit>) {
+        lock(&self.0.permits).extend(permits);
     }
 
     /// The write is done.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
 
 use super::error::Failure;
 
@@ -14,20 +14,40 @@ use super::error::Failure;
 pub const BODY_BYTES_MAX: usize = 1 << 20;
 /// Bytes in the body of a group's request, which may name many members, and of a Bulk.
 pub const BODY_BYTES_LARGE_MAX: usize = scim::bulk::PAYLOAD_BYTES_MAX;
+/// Bytes beyond the limit that are read before the connection is closed on a client.
+const THROWN_AWAY_BYTES_MAX: usize = 16 << 20;
 /// How long a client may take to send its body.
 const BODY_WAIT_MAX: Duration = Duration::from_secs(30);
 
-/// Reads a body.
+/// Reads a body. One that is too large is read to its end and thrown away, up to a limit: a client
+/// that is still sending does not hear the answer otherwise.
 pub async fn read(body: Body, bytes_max: usize) -> Result<Bytes, Failure> {
-    let collected = tokio::time::timeout(BODY_WAIT_MAX, Limited::new(body, bytes_max).collect());
-    match collected.await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+    match tokio::time::timeout(BODY_WAIT_MAX, collect(body, bytes_max)).await {
+        Ok(Ok(Some(bytes))) => Ok(bytes),
+        Ok(Ok(None)) => {
             Err(Failure::too_large(format!("the body is larger than {bytes_max} bytes")))
         }
         Ok(Err(_)) => Err(scim::error::Error::invalid_syntax("the body could not be read").into()),
         Err(_) => Err(scim::error::Error::new(408, None, "the body did not come in time").into()),
     }
+}
+
+/// The bytes of a body; none if there are too many.
+async fn collect(mut body: Body, bytes_max: usize) -> Result<Option<Bytes>, axum::Error> {
+    let mut bytes = BytesMut::new();
+    let mut seen = 0_usize;
+    while let Some(frame) = body.frame().await.transpose()? {
+        let Ok(data) = frame.into_data() else { continue };
+        seen = seen.saturating_add(data.len());
+        if seen <= bytes_max {
+            bytes.extend_from_slice(&data);
+        } else if seen > bytes_max.saturating_add(THROWN_AWAY_BYTES_MAX) {
+            break;
+        } else {
+            bytes = BytesMut::new();
+        }
+    }
+    Ok((seen <= bytes_max).then(|| bytes.freeze()))
 }
 
 /// Refuses what is no JSON. `application/scim+json` and `application/json` are taken, with

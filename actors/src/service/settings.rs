@@ -39,8 +39,17 @@ impl Tenant {
         let snapshot = shared.snapshot()?;
         let config = snapshot.config(shared.key)?.ok_or(ChangeError::NotFound)?;
         let settings = config.settings.merge_patch(patch)?;
-        let find = |name: &str| snapshot.group_by_name(shared.key, name).ok().flatten();
-        let bindings = config.bindings.rebind(&settings, find);
+        let mut unread = None;
+        let bindings = config.bindings.rebind(&settings, |name| {
+            snapshot.group_by_name(shared.key, name).unwrap_or_else(|error| {
+                unread = Some(error);
+                None
+            })
+        });
+        if let Some(error) = unread {
+            // Not to know the group is not to know that there is none.
+            return Err(error.into());
+        }
         drop(snapshot);
         if settings == config.settings && bindings == config.bindings {
             return Ok(Ok(settings));

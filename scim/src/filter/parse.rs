@@ -358,11 +358,12 @@ fn typed(
     }
 }
 
-/// A string, or a bare word in its place (an example of Entra's documentation has one).
+/// A string, or a bare word in its place (an example of Entra's documentation has one). Single
+/// quotes are no part of either: taken for text, they would match nothing, or make `'work'` a type.
 fn text_of(name: &str, token: Token<'_>) -> Result<String, Error> {
     match token {
         Token::Quoted(text) => Ok(text),
-        Token::Bare(word) if word.contains(['\\', ',', '{', '}']) => {
+        Token::Bare(word) if word.starts_with('\'') || word.contains(['\\', ',', '{', '}']) => {
             Err(Error::invalid_filter(format!("the value for {name} needs quotes")))
         }
         Token::Bare(word) => Ok(word.to_owned()),

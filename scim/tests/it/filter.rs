@@ -167,6 +167,8 @@ fn these_are_refused() {
         "password eq \"x\"",
         "urn:ietf:params:scim:schemas:core:2.0:User eq \"x\"",
         "userName eq {\"a\":1}",
+        "userName eq 'ada'",
+        "emails[type eq 'work']",
         "members eq \"x\"",
     ] {
         let error = Filter::parse(ResourceType::User, text).expect_err(text);

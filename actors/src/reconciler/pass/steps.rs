@@ -7,9 +7,10 @@ use ractor::ActorRef;
 use ractor::rpc::CallResult;
 use std::time::Duration;
 use store::snapshot::Member;
-use store::{Changeset, Mark, Marked, Operation, ReadError};
+use store::{Changeset, Mark, Marked, Operation, ReadError, Requirement, Snapshot};
 
 use super::{Pass, Place, Trigger};
+use crate::config::ActiveConfig;
 use crate::error::ChangeError;
 use crate::shared::Shared;
 use crate::tenant::TenantMessage;
@@ -21,6 +22,14 @@ const PIECE: usize = 512;
 const IN_FLIGHT_MAX: usize = 64;
 /// How long one account's actor may take.
 const ACCOUNT_WAIT_MAX: Duration = Duration::from_secs(20);
+
+/// How an account looks beside what the rules give.
+enum Looks {
+    Right,
+    Wrong,
+    /// A group of it was changed by the open wave, which will see to it.
+    Awaited,
+}
 
 impl Pass {
     pub(super) async fn step_marks(
@@ -97,7 +106,9 @@ impl Pass {
         if group_is_done {
             let (marked, generation) = (Marked::Group(group), mark.generation);
             let clear = Operation::ClearMark { marked, generation };
-            let change = Changeset::new(shared.key, shared.clock.now(), None).with(clear);
+            let change = Changeset::new(shared.key, shared.clock.now(), None)
+                .requiring(Requirement::Config(shared.config().revision))
+                .with(clear);
             shared.commit(change).await?;
         }
         Ok(())
@@ -117,45 +128,55 @@ impl Pass {
         };
         let mut clear = Vec::new();
         let mut ask = Vec::new();
+        let config = shared.config();
         {
-            let config = shared.config();
             let snapshot = shared.snapshot()?;
             let moment = Moment { now: shared.clock.now(), wave };
             for (user, generation) in users {
                 self.report.examined += 1;
-                let account = match snapshot.account(shared.key, user) {
+                match self.look(shared, &snapshot, &config, user, moment) {
                     // One that cannot be read keeps its mark, and nobody else waits for it.
                     Err(ReadError::Damaged { table }) => {
                         tracing::error!(tenant.id = %shared.id, user.id = %user, table, "damaged");
-                        continue;
                     }
-                    read => read?,
-                };
-                let unchanged = match account {
-                    None => true,
-                    Some(account) => {
-                        let groups = snapshot.groups_of(shared.key, user)?;
-                        if !self.is_forced() && shared.awaits_open_wave(&snapshot, &groups)? {
-                            continue;
-                        }
-                        let next = lifecycle::reconcile(&account, &groups, &config.rules, moment);
-                        next.account == account && !profile_differs(shared, &snapshot, &account)?
+                    Err(error) => return Err(error.into()),
+                    Ok(Looks::Awaited) => {}
+                    Ok(Looks::Wrong) => ask.push((user, self.cause_of_mark(wave, generation))),
+                    Ok(Looks::Right) => {
+                        let marked = Marked::User(user);
+                        let clears = |generation| Operation::ClearMark { marked, generation };
+                        clear.extend(generation.map(clears));
                     }
-                };
-                if !unchanged {
-                    ask.push((user, self.cause_of_mark(wave, generation)));
-                } else if let Some(generation) = generation {
-                    let marked = Marked::User(user);
-                    clear.push(Operation::ClearMark { marked, generation });
                 }
             }
         }
         if !clear.is_empty() {
-            let mut change = Changeset::new(shared.key, shared.clock.now(), wave);
+            // They are right by these rules; others would have to be asked anew.
+            let mut change = Changeset::new(shared.key, shared.clock.now(), wave)
+                .requiring(Requirement::Config(config.revision));
             change.operations = clear;
             shared.commit(change).await?;
         }
         self.ask_actors(shared, tenant, ask).await
+    }
+
+    /// How an account looks beside what the rules give.
+    fn look(
+        &self,
+        shared: &Shared,
+        snapshot: &Snapshot,
+        config: &ActiveConfig,
+        user: UserId,
+        moment: Moment,
+    ) -> Result<Looks, ReadError> {
+        let Some(account) = snapshot.account(shared.key, user)? else { return Ok(Looks::Right) };
+        let groups = snapshot.groups_of(shared.key, user)?;
+        if !self.is_forced() && shared.awaits_open_wave(snapshot, &groups)? {
+            return Ok(Looks::Awaited);
+        }
+        let next = lifecycle::reconcile(&account, &groups, &config.rules, moment);
+        let is_right = next.account == account && !profile_differs(shared, snapshot, &account)?;
+        Ok(if is_right { Looks::Right } else { Looks::Wrong })
     }
 
     pub(super) async fn step_accounts(
@@ -237,7 +258,9 @@ impl Pass {
     ) -> Result<bool, ChangeError> {
         if let Some(generation) = mark.filter(|_| matches!(self.trigger, Trigger::Settings)) {
             let clear = Operation::ClearMark { marked: Marked::Tenant, generation };
-            let change = Changeset::new(shared.key, shared.clock.now(), None).with(clear);
+            let change = Changeset::new(shared.key, shared.clock.now(), None)
+                .requiring(Requirement::Config(shared.config().revision))
+                .with(clear);
             shared.commit(change).await?;
         }
         Ok(true)
@@ -275,9 +298,9 @@ impl Pass {
 /// Whether an account shows its user's attributes otherwise than the field mappings now say.
 fn profile_differs(
     shared: &Shared,
-    snapshot: &store::Snapshot,
+    snapshot: &Snapshot,
     account: &Account,
-) -> Result<bool, ChangeError> {
+) -> Result<bool, ReadError> {
     let projected = reprojected(shared, snapshot, account, &shared.config())?;
     Ok(projected.is_some_and(|projected| projected.account != *account))
 }
