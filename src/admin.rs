@@ -27,7 +27,7 @@ use serde_json::Value;
 use self::problem::Problem;
 use crate::answer::Answer;
 use crate::app::App;
-use crate::http::body;
+use crate::http::{self, body};
 
 /// Bytes in the body of an admin request.
 const BODY_BYTES_MAX: usize = 1 << 20;
@@ -66,11 +66,14 @@ pub fn router(app: App) -> Router<App> {
 }
 
 async fn require_operator(State(app): State<App>, request: Request, next: Next) -> Outcome {
-    if app.is_operator(request.headers()) {
-        Ok(next.run(request).await)
-    } else {
-        Err(Problem::unauthorized())
+    if !app.is_operator(request.headers()) {
+        return Err(Problem::unauthorized());
     }
+    // Handlers that take a part of the path get it decoded.
+    if http::percent::decode_segment(request.uri().path()).is_none() {
+        return Err(Problem::not_found("the path is not validly encoded"));
+    }
+    Ok(next.run(request).await)
 }
 
 /// The tenant with this id, live.
@@ -92,5 +95,13 @@ async fn read_body<T: DeserializeOwned>(request: Request<Body>) -> Result<T, Pro
     let bytes = body::read(request.into_body(), BODY_BYTES_MAX).await.map_err(Problem::from)?;
     let text = if bytes.is_empty() { &b"{}"[..] } else { &bytes };
     let value = scim::json::parse(text).map_err(|error| Problem::bad_request(error.detail))?;
-    serde_json::from_value(value).map_err(|error| Problem::unprocessable(error.to_string()))
+    if !value.is_object() {
+        return Err(Problem::unprocessable("expected a JSON object"));
+    }
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let key = error.path().to_string();
+        let reason = error.into_inner();
+        let whole = key.is_empty() || key == ".";
+        Problem::unprocessable(if whole { reason.to_string() } else { format!("{key}: {reason}") })
+    })
 }

@@ -12,10 +12,13 @@ use axum::http::header::{AUTHORIZATION, HOST};
 use governor::clock::Clock as _;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use store::TenantKey;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-/// Scans of a whole tenant at once: each keeps a core busy.
-const SCANS_AT_ONCE: usize = 2;
+/// Scans of whole tenants at once, each of which keeps a core busy; of one tenant one at a time, so
+/// that no tenant waits for more than one scan of each other.
+const SCANS_AT_ONCE: usize = 4;
+/// How long a request waits for its turn to scan.
+const SCAN_WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// What all handlers share.
 #[derive(Clone)]
@@ -28,6 +31,7 @@ struct Inner {
     listening_on: String,
     limiters: RwLock<HashMap<TenantKey, Limiter>>,
     scans: Arc<Semaphore>,
+    tenant_scans: RwLock<HashMap<TenantKey, Arc<Semaphore>>>,
     stopping: watch::Sender<bool>,
 }
 
@@ -51,6 +55,7 @@ impl App {
             listening_on,
             limiters: RwLock::default(),
             scans: Arc::new(Semaphore::new(SCANS_AT_ONCE)),
+            tenant_scans: RwLock::default(),
             stopping: watch::Sender::new(false),
         }))
     }
@@ -60,9 +65,19 @@ impl App {
         &self.0.service
     }
 
-    /// Bounds scans of whole tenants.
-    pub fn scans(&self) -> Arc<Semaphore> {
-        Arc::clone(&self.0.scans)
+    /// Waits for the turn to scan a tenant; none if it does not come in time. The scan holds what
+    /// this answers.
+    pub async fn scan_permits(&self, tenant: TenantKey) -> Option<[OwnedSemaphorePermit; 2]> {
+        let own = {
+            let mut scans = self.0.tenant_scans.write().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(scans.entry(tenant).or_insert_with(|| Arc::new(Semaphore::new(1))))
+        };
+        let both = async {
+            let own = own.acquire_owned().await.ok()?;
+            let node = Arc::clone(&self.0.scans).acquire_owned().await.ok()?;
+            Some([own, node])
+        };
+        tokio::time::timeout(SCAN_WAIT_MAX, both).await.ok().flatten()
     }
 
     /// Whether these headers carry the operator token.
@@ -89,12 +104,22 @@ impl App {
         format!("{}/scim/v2/{tenant}", self.base_url(headers))
     }
 
-    /// Takes one request out of a tenant's rate, or says how long to wait.
-    pub fn take_from_rate(&self, tenant: TenantKey, limit: &RateLimit) -> Result<(), Duration> {
+    /// Takes so many requests out of a tenant's rate (its burst at most), or says how long to wait.
+    pub fn take_from_rate(
+        &self,
+        tenant: TenantKey,
+        limit: &RateLimit,
+        requests: NonZeroU32,
+    ) -> Result<(), Duration> {
         let limiter = self.limiter(tenant, limit);
-        limiter.check().map_err(|refused| {
-            refused.wait_time_from(governor::clock::DefaultClock::default().now())
-        })
+        match limiter.check_n(requests.min(limit.burst)) {
+            Ok(Err(refused)) => {
+                let now = governor::clock::DefaultClock::default().now();
+                Err(refused.wait_time_from(now))
+            }
+            // More than the burst is never asked for.
+            Ok(Ok(())) | Err(_) => Ok(()),
+        }
     }
 
     fn limiter(&self, tenant: TenantKey, limit: &RateLimit) -> Arc<DefaultDirectRateLimiter> {
@@ -112,9 +137,10 @@ impl App {
         limiter
     }
 
-    /// Forgets the rate of a tenant that was deleted.
-    pub fn forget_rate(&self, tenant: TenantKey) {
+    /// Forgets a tenant that was deleted.
+    pub fn forget(&self, tenant: TenantKey) {
         self.0.limiters.write().unwrap_or_else(PoisonError::into_inner).remove(&tenant);
+        self.0.tenant_scans.write().unwrap_or_else(PoisonError::into_inner).remove(&tenant);
     }
 
     /// Tells that the service is stopping: long polls end, readiness goes.

@@ -3,7 +3,7 @@
 //! Every option of `serve` is a flag, a variable `SLACKWATER_…` and a key of the TOML file. A key
 //! that is not known is an error that names the file, the key and the reason.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -54,7 +54,8 @@ pub struct ServeOptions {
     /// A TOML file with these options as keys
     #[arg(long, env = "SLACKWATER_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// The operator token; without it the first start makes one and prints it
+    /// The operator token, better given by the variable: others can see a command line. Without
+    /// it the first start makes one and prints it
     #[arg(long, env = "SLACKWATER_ADMIN_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     pub admin_token: Option<String>,
 }
@@ -94,10 +95,21 @@ impl ServeOptions {
     /// The configuration that flags, variables and file make.
     pub fn resolve(self) -> Result<Config, ConfigError> {
         let file = self.config.as_deref().map(File::read).transpose()?.unwrap_or_default();
+        let named = |key: &str, given: bool| match &self.config {
+            Some(path) if !given => format!("{}: {key}", path.display()),
+            _ => key.to_owned(),
+        };
+        let origins = [
+            named("listen", self.listen.is_some()),
+            named("drain", self.drain.is_some()),
+            named("public_url", self.public_url.is_some()),
+        ];
+        let [listen_origin, drain_origin, url_origin] = origins;
         let listen = self.listen.or(file.listen).unwrap_or_else(|| "127.0.0.1:8080".to_owned());
         let drain = self.drain.or(file.drain).unwrap_or_else(|| "8s".to_owned());
         let cache_mb = self.cache_mb.or(file.cache_mb).unwrap_or(512);
-        let public_url = self.public_url.or(file.public_url).map(|url| public_url(&url));
+        let public_url = self.public_url.or(file.public_url);
+        let public_url = public_url.map(|url| public_url_of(&url_origin, &url));
         if let Some(token) = &self.admin_token
             && token.chars().count() < ADMIN_TOKEN_CHARS_MIN
         {
@@ -105,15 +117,15 @@ impl ServeOptions {
             return Err(ConfigError::new("SLACKWATER_ADMIN_TOKEN (--admin-token)", &reason));
         }
         Ok(Config {
-            listen: listen.parse().map_err(|_| {
+            listen: address(&listen).ok_or_else(|| {
                 let reason = format!("{listen:?} is not an address such as 127.0.0.1:8080");
-                ConfigError::new("listen", &reason)
+                ConfigError::new(&listen_origin, &reason)
             })?,
             data: self.data.or(file.data).unwrap_or_else(|| PathBuf::from("./data")),
             public_url: public_url.transpose()?,
             drain: drain
                 .parse::<HumanDuration>()
-                .map_err(|error| ConfigError::new("drain", &error))?
+                .map_err(|error| ConfigError::new(&drain_origin, &error))?
                 .get(),
             cache_bytes: cache_mb.saturating_mul(1 << 20).max(16 << 20),
             log: self.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
@@ -131,7 +143,12 @@ impl File {
     }
 }
 
-fn public_url(text: &str) -> Result<String, ConfigError> {
+/// An address by number or by name.
+fn address(text: &str) -> Option<SocketAddr> {
+    text.parse().ok().or_else(|| text.to_socket_addrs().ok()?.next())
+}
+
+fn public_url_of(origin: &str, text: &str) -> Result<String, ConfigError> {
     let url = text.trim_end_matches('/');
     let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     let is_url = host.is_some_and(|host| {
@@ -141,7 +158,7 @@ fn public_url(text: &str) -> Result<String, ConfigError> {
         Ok(url.to_owned())
     } else {
         let reason = format!("{text:?} is not an address such as https://scim.example.com");
-        Err(ConfigError::new("public_url", &reason))
+        Err(ConfigError::new(origin, &reason))
     }
 }
 
@@ -178,7 +195,8 @@ mod tests {
             ("drain = \"x\"", "drain"),
             ("public_url = \"x\"", "public_url"),
         ] {
-            assert_eq!(with_file(text, ServeOptions::default()).unwrap_err().origin, name);
+            let error = with_file(text, ServeOptions::default()).unwrap_err();
+            assert!(error.origin.ends_with(&format!(": {name}")), "{error}");
         }
         let short = ServeOptions { admin_token: Some("short".into()), ..ServeOptions::default() };
         assert!(!short.resolve().unwrap_err().to_string().contains("short\""));

@@ -14,8 +14,9 @@ pub mod request;
 pub mod resource;
 pub mod users;
 
-mod percent;
+pub(crate) mod percent;
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use access::wave::WriteOutcome;
@@ -34,13 +35,16 @@ use self::request::ScimRequest;
 use crate::answer::Answer;
 use crate::app::{App, bearer};
 
-/// Where SCIM lives; behind it comes the tenant.
-pub const PREFIX: &str = "/scim/v2/";
+/// What stands behind `/scim/v2` in a path, if it is SCIM's; also with more slashes in front.
+pub fn behind_prefix(path: &str) -> Option<&str> {
+    let rest = path.trim_start_matches('/').strip_prefix("scim/v2")?;
+    (rest.is_empty() || rest.starts_with('/')).then_some(rest)
+}
 
-/// Answers a request whose path starts with [`PREFIX`].
+/// Answers a request whose path is SCIM's: see [`behind_prefix`].
 pub async fn handle(State(app): State<App>, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
-    let path = parts.uri.path().strip_prefix(PREFIX).unwrap_or_default();
+    let path = behind_prefix(parts.uri.path()).unwrap_or_default();
     let mut segments = path.split('/').filter(|segment| !segment.is_empty()).map(decode_segment);
     let tenant = segments.next().flatten().unwrap_or_default();
     let rest: Option<Vec<String>> = segments.collect();
@@ -48,9 +52,8 @@ pub async fn handle(State(app): State<App>, request: Request) -> Answer {
         Ok(tenant) => tenant,
         Err(failure) => return failure.into_answer(),
     };
-    let limit = &tenant.shared().config().settings.rate_limit;
-    if let Err(wait) = app.take_from_rate(tenant.key(), limit) {
-        return Failure::too_fast(wait).into_answer();
+    if let Err(failure) = take_from_rate(&app, &tenant, 1) {
+        return failure.into_answer();
     }
     let endpoint = app.scim_endpoint(&parts.headers, &tenant.shared().id);
     let request = ScimRequest { app, tenant, endpoint, parts, body: Bytes::new() };
@@ -63,6 +66,15 @@ pub async fn handle(State(app): State<App>, request: Request) -> Answer {
         Ok(answer) => answer,
         Err(failure) => failure.into_answer(),
     }
+}
+
+/// Takes so many requests out of the tenant's rate.
+fn take_from_rate(app: &App, tenant: &actors::Tenant, requests: usize) -> Result<(), Failure> {
+    let Some(requests) = u32::try_from(requests).ok().and_then(NonZeroU32::new) else {
+        return Ok(());
+    };
+    let limit = &tenant.shared().config().settings.rate_limit;
+    app.take_from_rate(tenant.key(), limit, requests).map_err(Failure::too_fast)
 }
 
 /// Finds the tenant of a token. A wrong token and an unknown tenant look the same, also in time.
@@ -128,7 +140,7 @@ async fn resource_request(
     path: &[&str],
 ) -> Result<Answer, Failure> {
     match (path, method.as_str()) {
-        ([], "GET") => {
+        ([], "GET" | "HEAD") => {
             request.look_up();
             list::get(request, resource_type).await
         }
@@ -137,7 +149,7 @@ async fn resource_request(
             request.read(body, BODY_BYTES_MAX).await?;
             list::search(request, &[resource_type]).await
         }
-        ([id], "GET") => {
+        ([id], "GET" | "HEAD") => {
             request.look_up();
             match resource_type {
                 ResourceType::User => users::get(&request, id),

@@ -4,6 +4,8 @@
 //! clients: the number of connections is limited, and so is the time that a request's head may
 //! take. Bodies and answers have limits of their own.
 
+mod stream;
+
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -11,7 +13,8 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::http::header::HOST;
+use axum::http::{StatusCode, Version};
 use axum::middleware::{self, Next};
 use axum::response::IntoResponse;
 use axum::routing::get;
@@ -24,6 +27,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
+use self::stream::TimedStream;
 use crate::admin::problem::Problem;
 use crate::answer::{self, Answer};
 use crate::app::App;
@@ -57,7 +61,7 @@ const TEXT: &str = "text/plain; charset=utf-8";
 
 /// SCIM paths are taken apart by hand; see [`http`].
 async fn scim_or_nothing(state: State<App>, request: Request) -> Answer {
-    if request.uri().path().starts_with(http::PREFIX) {
+    if http::behind_prefix(request.uri().path()).is_some() {
         http::handle(state, request).await
     } else {
         Problem::not_found("there is nothing at this path").into_response()
@@ -101,6 +105,11 @@ async fn watch_over(request: Request, next: Next) -> Answer {
     let area = Area::of(&path);
     let id = uuid::Uuid::now_v7();
     let span = tracing::info_span!("request", request.id = %id);
+    // RFC 9112 section 3.2: without exactly one Host nobody can say whom a request is for.
+    if request.version() == Version::HTTP_11 && request.headers().get_all(HOST).iter().count() != 1
+    {
+        return answer::empty(StatusCode::BAD_REQUEST);
+    }
     let answering = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone());
     let mut made = match tokio::time::timeout(ANSWER_WAIT_MAX, answering).await {
         Ok(Ok(made)) => made,
@@ -145,7 +154,7 @@ enum Area {
 
 impl Area {
     fn of(path: &str) -> Self {
-        if path.starts_with(http::PREFIX) {
+        if http::behind_prefix(path).is_some() {
             Self::Scim
         } else if path.starts_with("/admin/") {
             Self::Admin
@@ -171,12 +180,12 @@ impl Area {
 
     /// The tenant's id, as the path has it.
     fn tenant(self, path: &str) -> Option<&str> {
-        let prefix = match self {
-            Self::Scim => http::PREFIX,
-            Self::Admin => "/admin/v1/tenants/",
+        let rest = match self {
+            Self::Scim => http::behind_prefix(path)?,
+            Self::Admin => path.strip_prefix("/admin/v1/tenants")?,
             Self::Other => return None,
         };
-        path.strip_prefix(prefix)?.trim_start_matches('/').split('/').next()
+        rest.split('/').find(|segment| !segment.is_empty())
     }
 }
 
@@ -256,7 +265,10 @@ async fn connection(stream: TcpStream, router: Router, mut stopping: watch::Rece
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_WAIT_MAX)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        // A client that has sent all it has to say may still listen; and what it asked for is done
+        // to the end, also when it has gone.
+        .half_close(true)
+        .serve_connection(TokioIo::new(TimedStream::new(stream)), TowerToHyperService::new(router));
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -57,11 +57,10 @@ pub async fn list(
     let parameters = Parameters::read(query.as_deref());
     let (limit, after) = (parameters.limit()?, parameters.cursor::<UserId>()?);
     let wanted = Wanted::read(&parameters)?;
-    let scans = app.scans();
-    let permit = scans.acquire_owned().await.map_err(|_| Problem::unavailable())?;
+    let permits = app.scan_permits(tenant.key()).await.ok_or_else(Problem::unavailable)?;
     let read = tokio::task::spawn_blocking(move || {
         let items = find(tenant.shared(), &wanted, after, limit + 1);
-        drop(permit);
+        drop(permits);
         items
     });
     let items = read.await.map_err(|_| Problem::unavailable())??;
@@ -147,7 +146,7 @@ impl Wanted {
     }
 
     /// Whether an account is wanted, as far as that shows without its groups.
-    fn wants(&self, account: &Account) -> bool {
+    fn wants(&self, account: &Account, now: Timestamp) -> bool {
         let contains = |text: &str, part: &str| scim::casefold::fold(text).contains(part);
         let names = [
             Some(account.user_name.as_str()),
@@ -157,7 +156,7 @@ impl Wanted {
         ];
         self.role.as_ref().is_none_or(|role| account.role.as_ref() == Some(role))
             && self.status.is_none_or(|status| account.status == status)
-            && self.locked.is_none_or(|locked| account.lock.is_some() == locked)
+            && self.locked.is_none_or(|locked| account.is_locked_at(now) == locked)
             && self
                 .text
                 .as_ref()
@@ -172,12 +171,13 @@ fn find(
     limit: usize,
 ) -> Result<Vec<Value>, Problem> {
     let snapshot = shared.snapshot()?;
+    let now = shared.clock.now();
     let mut found = Vec::new();
     loop {
         let accounts = snapshot.accounts(shared.key, after, PIECE)?;
         let Some(last) = accounts.last() else { return Ok(found) };
         after = Some(last.id);
-        for account in accounts.iter().filter(|account| wanted.wants(account)) {
+        for account in accounts.iter().filter(|account| wanted.wants(account, now)) {
             let shown = shown(shared, &snapshot, account)?;
             if wanted.pending.is_none_or(|pending| shown["pending"] == pending) {
                 found.push(shown);

@@ -1,23 +1,27 @@
 //! `/actors`: what each actor is doing. Read from counters, without waiting for anybody's turn.
 
-use access::UserId;
+use access::{TenantId, UserId};
 use actors::Tenant;
 use actors::observe::ActorState;
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
+use super::page::{Parameters, page};
 use super::problem::Problem;
 use super::{Outcome, open_tenant};
 use crate::answer::{self, JSON};
 use crate::app::App;
 
 /// GET: all live tenants.
-pub async fn list(State(app): State<App>) -> Outcome {
+pub async fn list(State(app): State<App>, RawQuery(query): RawQuery) -> Outcome {
+    let parameters = Parameters::read(query.as_deref());
+    let (limit, after) = (parameters.limit()?, parameters.cursor::<TenantId>()?);
     let mut tenants = app.service().live_tenants();
+    tenants.retain(|tenant| after.as_ref().is_none_or(|after| tenant.shared().id > *after));
     tenants.sort_by(|one, other| one.shared().id.cmp(&other.shared().id));
-    let items: Vec<Value> = tenants.iter().map(shown).collect();
-    Ok(answer::json(StatusCode::OK, JSON, &json!({"items": items, "next_cursor": null})))
+    let items = tenants.iter().take(limit + 1).map(shown).collect();
+    Ok(page(items, limit, |item: &Value| item["tenant"].as_str().unwrap_or_default().to_owned()))
 }
 
 /// GET: one tenant's actors.

@@ -74,7 +74,7 @@ pub async fn show(
 pub async fn delete(State(app): State<App>, Path(tenant): Path<String>) -> Outcome {
     let live = open_tenant(&app, &tenant).await?;
     app.service().delete_tenant(&live.shared().id).await?;
-    app.forget_rate(live.key());
+    app.forget(live.key());
     Ok(answer::empty(StatusCode::NO_CONTENT))
 }
 

@@ -41,6 +41,9 @@ pub async fn create(
         let detail = format!("label: expected at most {LABEL_CHARS_MAX} characters");
         return Err(Problem::unprocessable(detail));
     }
+    if expires_in.as_ref().is_some_and(|after| after.get().is_zero()) {
+        return Err(Problem::unprocessable("expires_in: expected a duration over zero"));
+    }
     let kept = tenant.shared().snapshot()?.tokens(tenant.key(), None, TOKENS_MAX)?;
     if kept.len() >= TOKENS_MAX {
         return Err(Problem::conflict(format!("the tenant has {TOKENS_MAX} tokens; delete one")));

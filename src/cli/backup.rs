@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufReader, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -63,7 +64,7 @@ fn open(data: &Path) -> Result<RedbStore, OpenError> {
 
 /// A new file: a backup never overwrites anything.
 fn create(dest: &Path) -> Result<File, Failed> {
-    let file = OpenOptions::new().write(true).create_new(true).open(dest);
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(dest);
     file.map_err(|error| undone(format!("{}: {error}", dest.display())))
 }
 

@@ -13,6 +13,9 @@ use crate::app::App;
 use crate::config::{Config, ServeOptions};
 use crate::{server, telemetry};
 
+/// The part of the drain time that is kept for the actors to end.
+const ACTORS_SHARE_OF_DRAIN: u32 = 10;
+
 pub(super) fn run(options: ServeOptions) -> Result<(), Failed> {
     let config = options.resolve()?;
     telemetry::log(&config.log).map_err(|error| Failed::Usage(format!("log: {error}")))?;
@@ -48,12 +51,17 @@ async fn serve(config: Config) -> Result<(), Failed> {
             tracing::error!(%error, "not all tenants could be opened; requests will open them");
         }
     });
-    say(&format!("listening on {listening_on}\n"));
-    let all_answered = server::serve(listener, app, stop, config.drain).await;
+    if let Err(error) = say(&format!("listening on {listening_on}\n")) {
+        tracing::warn!(%error, "standard output cannot be written to");
+    }
+    let for_actors = config.drain / ACTORS_SHARE_OF_DRAIN;
+    let for_requests = config.drain.saturating_sub(for_actors);
+    let all_answered = server::serve(listener, app, stop, for_requests).await;
     if !all_answered {
         tracing::warn!("requests were cut off at the end of the drain time");
     }
-    service.stop(config.drain).await;
+    // Actors end at once: whom they worked for has been answered, or was cut off.
+    service.stop(for_actors).await;
     drop(service);
     tracing::info!("stopped");
     Ok(())
@@ -72,8 +80,9 @@ async fn operator_token(service: &Service, given: Option<&str>) -> Result<[u8; 3
     }
     let token = store::token::random_hex().map_err(|error| undone(&error))?;
     let sha256 = store::token::sha256(&token);
+    // Shown before it is kept: a token that counts and that nobody has seen locks everybody out.
+    say(&format!("operator token:\n{token}\n")).map_err(|error| undone(&error))?;
     service.keep_operator_token(sha256).await.map_err(|error| undone(&error))?;
-    say(&format!("operator token:\n{token}\n"));
     Ok(sha256)
 }
 
@@ -90,15 +99,19 @@ fn stop_signal() -> Result<watch::Receiver<bool>, Failed> {
         }
         tracing::info!("stopping");
         sender.send_replace(true);
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::warn!("stopping at once");
+        std::process::exit(1);
     });
     Ok(receiver)
 }
 
-/// To standard output, at once, also into a pipe. Nobody reading it is no reason not to serve.
-fn say(text: &str) {
+/// To standard output, at once, also into a pipe.
+fn say(text: &str) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    let said = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    if let Err(error) = said {
-        tracing::warn!(%error, "standard output cannot be written to");
-    }
+    out.write_all(text.as_bytes())?;
+    out.flush()
 }

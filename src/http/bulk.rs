@@ -33,6 +33,8 @@ struct Done {
 pub async fn handle(request: ScimRequest) -> Result<Answer, Failure> {
     let body = request.json()?;
     let bulk = BulkRequest::parse(&body)?;
+    // Each operation is a request; one of them is paid for.
+    super::take_from_rate(&request.app, &request.tenant, bulk.operations.len().saturating_sub(1))?;
     let order = bulk::order(&bulk.operations);
     let mut ids = HashMap::new();
     let mut answers: Vec<Option<Value>> = vec![None; bulk.operations.len()];
@@ -50,26 +52,45 @@ pub async fn handle(request: ScimRequest) -> Result<Answer, Failure> {
         };
         errors += usize::from(done.is_err());
         if let Some(answer) = answers.get_mut(*index) {
-            *answer = Some(operation_answer(operation, done));
+            *answer = Some(operation_answer(operation, location(&request, operation, &ids), done));
         }
     }
     let answers = answers.into_iter().flatten().collect();
     Ok(answer::json(StatusCode::OK, scim::MEDIA_TYPE, &bulk::bulk_response(answers)))
 }
 
-fn operation_answer(operation: &BulkOperation, done: Result<Done, Failure>) -> Value {
+/// The address of the resource that an operation names, if it names one (RFC 7644 section 3.7.3:
+/// every answer has it, but for a POST that failed).
+fn location(
+    request: &ScimRequest,
+    operation: &BulkOperation,
+    ids: &HashMap<String, String>,
+) -> Option<String> {
+    let path = operation.path.as_ref().ok()?;
+    let id = resolve_id(path.id.as_deref()?, ids).ok()?;
+    Some(format!("{}{}/{id}", request.endpoint, path.resource_type.endpoint()))
+}
+
+fn operation_answer(
+    operation: &BulkOperation,
+    named: Option<String>,
+    done: Result<Done, Failure>,
+) -> Value {
     match done {
-        Ok(Done { status, location, version }) => bulk::operation_response(
-            operation,
-            status.as_u16(),
-            location.as_deref(),
-            version.as_deref(),
-            None,
-        ),
+        Ok(Done { status, location, version }) => {
+            let (status, location) = (status.as_u16(), location.or(named));
+            bulk::operation_response(
+                operation,
+                status,
+                location.as_deref(),
+                version.as_deref(),
+                None,
+            )
+        }
         Err(failure) => {
             let error = failure.error();
             let body = error.to_json();
-            bulk::operation_response(operation, error.status, None, None, Some(body))
+            bulk::operation_response(operation, error.status, named.as_deref(), None, Some(body))
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::answer::{self, Answer};
 /// Answers a discovery request.
 pub fn handle(request: &ScimRequest, path: &[&str]) -> Result<Answer, Failure> {
     // Before the body or its type is looked at: nothing can be written here.
-    if request.parts.method != Method::GET {
+    if request.parts.method != Method::GET && request.parts.method != Method::HEAD {
         return Err(Failure::method_not_allowed("GET"));
     }
     let asks_to_filter = form_urlencoded::parse(request.query().as_bytes())

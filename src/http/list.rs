@@ -17,10 +17,9 @@ use super::error::Failure;
 use super::request::ScimRequest;
 use super::resource::Renderer;
 use crate::answer::{self, Answer};
-use std::time::Duration;
 
-/// How long a query waits for its turn to scan.
-const SCAN_WAIT_MAX: Duration = Duration::from_secs(10);
+/// Members in one page. A page ends early rather than hold more; it holds one group at least.
+const MEMBERS_PER_PAGE_MAX: usize = 50_000;
 
 /// GET of a collection.
 pub async fn get(request: ScimRequest, resource_type: ResourceType) -> Result<Answer, Failure> {
@@ -45,13 +44,14 @@ async fn answer_query(
 ) -> Result<Answer, Failure> {
     let query = Query::compile(resource_types, &list_query)?;
     let page = Page::of(&list_query)?;
-    let answered = if query.needs_scan() {
-        let scans = request.app.scans();
-        let permit = tokio::time::timeout(SCAN_WAIT_MAX, scans.acquire_owned()).await;
-        let Ok(Ok(permit)) = permit else { return Err(Failure::unavailable()) };
+    let with_members = resource_types.contains(&ResourceType::Group)
+        && projection(ResourceType::Group, &list_query)?.wants("members");
+    let answered = if query.needs_scan() || with_members {
+        let permits = request.app.scan_permits(request.tenant.key()).await;
+        let permits = permits.ok_or_else(Failure::unavailable)?;
         let scan = tokio::task::spawn_blocking(move || {
             let answered = run(&request, &query, &list_query, page);
-            drop(permit);
+            drop(permits);
             answered
         });
         scan.await.map_err(|_| Failure::unavailable())?
@@ -94,9 +94,16 @@ fn run(
     let renderer = Renderer { shared, snapshot: &snapshot, endpoint: &request.endpoint };
     let Found { total, page: found } = query.find(&renderer, page.skip, page.count)?;
     let mut resources = Vec::with_capacity(found.len());
+    let mut members = 0;
     for (resource_type, id) in found {
+        if members > MEMBERS_PER_PAGE_MAX {
+            break;
+        }
         let projection = projection(resource_type, list_query)?;
-        resources.extend(render(&renderer, resource_type, id, &projection)?);
+        let rendered = render(&renderer, resource_type, id, &projection)?;
+        let listed = rendered.as_ref().and_then(|resource| resource.get("members"));
+        members += listed.and_then(Value::as_array).map_or(0, Vec::len);
+        resources.extend(rendered);
     }
     let reached = page.skip.saturating_add(resources.len());
     let more = page.by_cursor && page.count > 0 && reached < total;
@@ -121,7 +128,11 @@ fn render(
         ResourceType::User => {
             let id = access::UserId::from_bytes(id);
             let Some(record) = snapshot.user(key, id)? else { return Ok(None) };
-            renderer.full_user(id, &record, projection.wants("groups"))?
+            renderer.full_user(
+                id,
+                &record,
+                (projection.wants("groups"), projection.wants("meta")),
+            )?
         }
         ResourceType::Group => {
             let id = access::GroupId::from_bytes(id);

@@ -1,7 +1,7 @@
 //! Percent-decoding of path segments.
 
 /// Decodes `%XX`; none if it is not valid or not UTF-8.
-pub(super) fn decode_segment(segment: &str) -> Option<String> {
+pub(crate) fn decode_segment(segment: &str) -> Option<String> {
     if !segment.contains('%') {
         return Some(segment.to_owned());
     }

@@ -56,8 +56,16 @@ impl ScimRequest {
 
     /// What `If-Match` demands.
     pub fn precondition(&self) -> Precondition {
-        let header = self.parts.headers.get(IF_MATCH);
-        Precondition::from_header(header.and_then(|value| value.to_str().ok()))
+        let tags = self.parts.headers.get_all(IF_MATCH).iter();
+        let tags: Vec<Option<&str>> = tags.map(|value| value.to_str().ok()).collect();
+        if tags.is_empty() {
+            return Precondition::None;
+        }
+        match tags.into_iter().collect::<Option<Vec<_>>>() {
+            Some(tags) => Precondition::from_header(Some(&tags.join(","))),
+            // A demand that cannot be read is not met.
+            None => Precondition::OneOf(Vec::new()),
+        }
     }
 
     /// Whether `If-None-Match` says that the client has this version.

@@ -85,14 +85,19 @@ impl Renderer<'_> {
         self.rendered(ResourceType::Group, &id.to_string(), record, version, members, projection)
     }
 
-    /// A user in full, for filters and sorting. `groups` are read only if they are wanted.
+    /// A user in full, for filters and sorting. Its groups are read only if they are wanted, for
+    /// themselves or for the version in `meta`.
     pub fn full_user(
         &self,
         id: UserId,
         record: &Record,
-        with_groups: bool,
+        (with_groups, with_meta): (bool, bool),
     ) -> Result<Map<String, Value>, ReadError> {
-        let named = self.shared.groups_with_names(self.snapshot, id)?;
+        let named = if with_groups || with_meta {
+            self.shared.groups_with_names(self.snapshot, id)?
+        } else {
+            Vec::new()
+        };
         let version = version::of_user(record.revision, &named);
         let groups = if with_groups { self.groups_json(&named) } else { Vec::new() };
         self.full(ResourceType::User, &id.to_string(), record, &version, groups)

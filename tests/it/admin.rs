@@ -51,7 +51,7 @@ async fn a_bad_new_tenant_is_refused_with_the_key_at_fault() {
     for (body, word) in [
         (json!({}), "id"),
         (json!({"id": 1}), ""),
-        (json!({"id": "acme", "nmae": "x"}), "nmae"),
+        (json!({"id": "acme", "colour": "x"}), "colour"),
         (json!({"id": "acme", "name": ""}), "name"),
         (json!({"id": "acme", "name": "x".repeat(10_000)}), "name"),
         (json!([]), ""),
@@ -177,7 +177,7 @@ async fn bad_settings_are_refused_with_the_key_at_fault_and_change_nothing() {
     let path = "/tenants/acme/settings";
     let mapping = |mapping: Value| json!({"default_role": "x", "role_mappings": [mapping]});
     for (patch, key) in [
-        (json!({"default_role": "x", "defalt_role": "y"}), "defalt_role"),
+        (json!({"default_role": "x", "default_rule": "y"}), "default_rule"),
         (json!({"default_role": ""}), "default_role"),
         (json!({"default_role": 7}), "default_role"),
         (json!({"disabled_role": " "}), "disabled_role"),
@@ -248,7 +248,7 @@ async fn what_is_not_there_is_404() {
     }
     admin.delete("/tenants/acme/settings").await.expect_problem(405, "");
     server.get("/nothing").await.expect_problem(404, "");
-    server.get("/scim/v2").await.expect(404);
+    server.get("/scim/v2").await.expect(401);
 }
 
 #[tokio::test]

@@ -31,6 +31,8 @@ const CASES_AT_ONCE_MAX: usize = 8;
 
 /// The corpus, as recorded.
 const CORPUS: &str = include_str!("../cases/entra.json");
+/// What the RFCs rule, and the rest of what Entra's documents say.
+const RULES: &str = include_str!("../cases/rules.json");
 
 /// What came of a run.
 #[derive(Debug, Default)]
@@ -62,6 +64,11 @@ impl fmt::Display for Report {
 /// Runs the whole corpus against the SCIM base URL `base_url`, with `token` as bearer token.
 pub(crate) async fn run(base_url: &str, token: &str) -> Report {
     run_corpus(base_url, token, CORPUS).await
+}
+
+/// The same for the cases of the RFCs' rules.
+pub(crate) async fn run_rules(base_url: &str, token: &str) -> Report {
+    run_corpus(base_url, token, RULES).await
 }
 
 /// Runs the cases of `corpus`, the text of a case file.

@@ -98,3 +98,30 @@ fn changed_settings_whose_pass_did_not_end_are_applied() {
         assert!(!acme.is_pending(user));
     });
 }
+
+/// A wave whose first write was refused had not been written when the service was killed a moment
+/// later: the user it had taken out of a group was decided at once, in the middle of it.
+#[test]
+fn a_wave_that_began_with_a_refused_write_is_taken_up() {
+    let store = Arc::new(MemoryStore::default());
+    let ada = life(async {
+        let acme = TestTenant::with(store.clone(), actors::Limits::default()).await;
+        acme.map(&[("Staff", "loanee")]).await;
+        let ada = acme.create_user("ada").await;
+        let staff = acme.create_group("Staff", &[ada.to_string()]).await;
+        acme.settle().await;
+        assert!(acme.try_create_user(json!({"userName": "ADA"})).await.is_err());
+        acme.remove_member(staff, ada).await;
+        ada
+    });
+
+    life(async {
+        let acme = TestTenant::taken_up(store, START + SignedDuration::from_mins(5)).await;
+        acme.advance(secs(50)).await;
+        assert_eq!(acme.role_of(ada), "loanee");
+        assert!(acme.is_pending(ada));
+        acme.settle().await;
+
+        assert_eq!(acme.role_of(ada), "default");
+    });
+}

@@ -233,7 +233,10 @@ impl Part {
         match self.resource_type {
             ResourceType::User => {
                 let with_groups = filter.is_some_and(Filter::uses_groups);
-                renderer.full_user(UserId::from_bytes(id), record, with_groups)
+                // Nobody filters or sorts by a version, but it may be asked.
+                let with_meta = filter.is_some_and(|filter| filter.uses_attribute("meta"))
+                    || self.sort_by.as_ref().is_some_and(|path| path.to_string().contains("meta"));
+                renderer.full_user(UserId::from_bytes(id), record, (with_groups, with_meta))
             }
             ResourceType::Group => {
                 let id = GroupId::from_bytes(id);
