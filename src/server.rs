@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header::HOST;
-use axum::http::{StatusCode, Version};
+use axum::http::{Method, StatusCode, Version};
 use axum::middleware::{self, Next};
 use axum::response::IntoResponse;
 use axum::routing::get;
@@ -135,10 +135,13 @@ async fn watch_over(request: Request, next: Next) -> Answer {
     let (status, tenant) = (status.as_u16(), area.tenant(&path));
     let duration_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
     let _entered = span.enter();
-    // A successful request is an everyday thing: thousands a second within a wave.
+    // What was changed is told; look-ups are everyday things, thousands a second within a wave.
+    let looked_up = matches!(method, Method::GET | Method::HEAD) && status < 400;
     match status {
         500.. => tracing::warn!(%method, path, tenant.id = tenant, status, duration_us, "answered"),
-        400.. => tracing::info!(%method, path, tenant.id = tenant, status, duration_us, "answered"),
+        _ if !looked_up => {
+            tracing::info!(%method, path, tenant.id = tenant, status, duration_us, "answered");
+        }
         _ => tracing::debug!(%method, path, tenant.id = tenant, status, duration_us, "answered"),
     }
     made
@@ -190,7 +193,7 @@ impl Area {
 }
 
 /// Methods are the client's words: only those that mean something here become labels.
-fn method_label(method: &axum::http::Method) -> &'static str {
+fn method_label(method: &Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",
         "POST" => "POST",
