@@ -38,6 +38,7 @@ async fn exchange(server: &Server, sent: &[u8]) -> String {
     let write = async {
         // Refused bytes are the point of some of these tests.
         let _ = writer.write_all(sent).await;
+        let _ = writer.shutdown().await;
     };
     let read = async {
         let mut piece = [0; 4096];
