@@ -59,6 +59,8 @@ pub enum ReconcilerMessage {
         /// Gets the report.
         reply_to: RpcReplyPort<Result<Report, ChangeError>>,
     },
+    /// A lock ends then: its account goes back to the rules.
+    LockExpires(Timestamp),
     /// Look at the clock. Sent by its own timer, of this arming.
     Tick(u64),
     /// Do the next piece of the most urgent pass.
@@ -80,6 +82,8 @@ pub(crate) struct ReconcilerState {
     /// Timers set so far.
     armings: u64,
     sweep_at: Timestamp,
+    /// When the next lock ends, of those that are known.
+    expiry_at: Option<Timestamp>,
     /// When the longest waiting account in the open wave is due.
     forced_at: Option<Timestamp>,
     /// Roles changed in the open wave because their accounts could wait no longer.
@@ -112,6 +116,7 @@ impl Actor for ReconcilerActor {
             timer: None,
             armings: 0,
             sweep_at,
+            expiry_at: None,
             forced_at: None,
             forced_changes: 0,
         })
@@ -140,6 +145,7 @@ impl Actor for ReconcilerActor {
             ReconcilerMessage::Reconcile { dry_run, reply_to } => {
                 state.enqueue(Trigger::Operator, dry_run, Some(reply_to));
             }
+            ReconcilerMessage::LockExpires(at) => state.lock_expires(Some(at)),
             ReconcilerMessage::Tick(arming) => {
                 state.timer.take_if(|timer| timer.arming == arming);
                 state.look_at_the_clock();
@@ -177,6 +183,8 @@ impl ReconcilerState {
         if self.shared.open_wave().is_some() {
             self.forced_at = Some(self.shared.clock.now());
         }
+        // Looks for locks that will end; it changes nothing.
+        self.enqueue(Trigger::LockExpiry, true, None);
         self.take_up_marks()
     }
 
@@ -231,6 +239,11 @@ impl ReconcilerState {
             self.enqueue(Trigger::Wave(Box::new(wave)), false, None);
         } else if self.forced_at.is_some_and(|at| at <= now) {
             self.force(now, reconcile.max_delay.get());
+        }
+        if self.expiry_at.is_some_and(|at| at <= now) {
+            // The pass tells when the next one ends.
+            self.expiry_at = None;
+            self.enqueue(Trigger::LockExpiry, false, None);
         }
         if self.sweep_at <= now {
             self.sweep_at = next_sweep(&self.shared);
@@ -312,6 +325,7 @@ impl ReconcilerState {
     /// A pass is done. Whoever waits too long and was touched again while it went on is still
     /// overdue.
     fn finished(&mut self, pass: &Pass) {
+        self.lock_expires(pass.next_expiry());
         let Trigger::MaxDelay { touched_until } = pass.trigger else { return };
         self.forced_changes += pass.changed();
         let overdue = self.oldest_mark_after(touched_until).is_ok_and(|(due, _)| due);
@@ -319,6 +333,10 @@ impl ReconcilerState {
             let again = later(self.shared.clock.now(), RETRY_AFTER);
             self.forced_at = self.forced_at.map(|at| at.min(again));
         }
+    }
+
+    fn lock_expires(&mut self, at: Option<Timestamp>) {
+        self.expiry_at = self.expiry_at.into_iter().chain(at).min();
     }
 
     /// Sets the timer to the next moment that matters.
@@ -331,7 +349,7 @@ impl ReconcilerState {
             self.shared.wave_settles_at(settle).unwrap_or(look_again)
         });
         self.shared.set_next_sweep(self.sweep_at);
-        let moments = [settles_at, self.forced_at, Some(self.sweep_at)];
+        let moments = [settles_at, self.forced_at, self.expiry_at, Some(self.sweep_at)];
         let Some(next) = moments.into_iter().flatten().min() else { return };
         // One that is set for an earlier moment finds out then that it must wait longer; one whose
         // moment has passed has its `Tick` on the way, behind a long piece perhaps.

@@ -28,6 +28,7 @@ pub use self::message::{ManualAct, RoleChange};
 use crate::config::ActiveConfig;
 use crate::error::ChangeError;
 use crate::observe::Observed;
+use crate::reconciler::ReconcilerMessage;
 use crate::shared::{Shared, attempt};
 use crate::version::{self, Precondition};
 
@@ -169,7 +170,11 @@ impl UserArguments {
     }
 
     async fn manual(&self, act: &ManualAct) -> Result<Account, ChangeError> {
-        attempt!(ATTEMPTS_MAX, self.try_manual(act))
+        let account = attempt!(ATTEMPTS_MAX, self.try_manual(act))?;
+        if let Some(end) = account.lock.as_ref().and_then(|lock| lock.expires_at) {
+            self.shared.tell_reconciler(ReconcilerMessage::LockExpires(end));
+        }
+        Ok(account)
     }
 
     async fn try_manual(&self, act: &ManualAct) -> Result<Attempt<Account>, ChangeError> {

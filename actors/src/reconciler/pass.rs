@@ -37,6 +37,8 @@ pub(crate) enum Trigger {
     Leftover,
     /// Settings changed.
     Settings,
+    /// A lock has ended.
+    LockExpiry,
     /// It was time.
     Sweep,
     /// An operator asked.
@@ -48,7 +50,8 @@ pub(crate) enum Trigger {
 pub struct Report {
     /// The pass's id.
     pub id: String,
-    /// Why it ran: `operator`, `settings`, `wave`, `max_delay`, `leftover` or `sweep`.
+    /// Why it ran: `operator`, `settings`, `wave`, `max_delay`, `leftover`, `lock_expiry` or
+    /// `sweep`.
     pub trigger: &'static str,
     /// Whether nothing was changed.
     pub dry_run: bool,
@@ -71,6 +74,8 @@ pub(crate) struct Pass {
     place: Place,
     report: Report,
     failures: u32,
+    /// The earliest end of a lock that was met and still counts.
+    next_expiry: Option<Timestamp>,
     reply_to: Option<RpcReplyPort<Result<Report, ChangeError>>>,
 }
 
@@ -92,6 +97,7 @@ impl Trigger {
             Self::MaxDelay { .. } => "max_delay",
             Self::Leftover => "leftover",
             Self::Settings => "settings",
+            Self::LockExpiry => "lock_expiry",
             Self::Sweep => "sweep",
             Self::Operator => "operator",
         }
@@ -101,7 +107,7 @@ impl Trigger {
     pub(crate) const fn urgency(&self) -> u8 {
         match self {
             Self::Operator => 0,
-            Self::Wave(_) | Self::MaxDelay { .. } | Self::Leftover => 1,
+            Self::Wave(_) | Self::MaxDelay { .. } | Self::Leftover | Self::LockExpiry => 1,
             Self::Settings => 2,
             Self::Sweep => 3,
         }
@@ -136,7 +142,7 @@ impl Pass {
         };
         let place =
             if trigger.follows_marks() { Place::Marks(None) } else { Place::Accounts(None, None) };
-        Self { trigger, started_at: now, place, report, failures: 0, reply_to }
+        Self { trigger, started_at: now, place, report, failures: 0, next_expiry: None, reply_to }
     }
 
     /// Does one piece. Answers whether the pass is done.
@@ -187,6 +193,11 @@ impl Pass {
     /// Whether it has not begun yet.
     pub(crate) const fn is_new(&self) -> bool {
         matches!(self.place, Place::Marks(None) | Place::Accounts(None, _))
+    }
+
+    /// When the next of the locks ends that it has met.
+    pub(crate) const fn next_expiry(&self) -> Option<Timestamp> {
+        self.next_expiry
     }
 
     /// Roles changed so far.

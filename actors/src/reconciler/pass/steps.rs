@@ -221,6 +221,13 @@ impl Pass {
                         groups.push(group);
                     }
                 }
+                let end = account.lock.as_ref().and_then(|lock| lock.expires_at);
+                let has_ended = end.is_some_and(|end| end <= moment.now);
+                self.next_expiry =
+                    self.next_expiry.into_iter().chain(end.filter(|_| !has_ended)).min();
+                if matches!(self.trigger, Trigger::LockExpiry) && !has_ended {
+                    continue;
+                }
                 self.report.examined += 1;
                 let next = lifecycle::reconcile(account, &groups, &config.rules, moment).account;
                 // Only changed settings make a difference here, so only their pass pays for it.
