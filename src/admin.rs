@@ -14,6 +14,8 @@ pub mod tenants;
 pub mod tokens;
 pub mod waves;
 
+use std::str::FromStr;
+
 use ::actors::Tenant;
 use axum::Router;
 use axum::body::Body;
@@ -24,6 +26,7 @@ use axum::routing::{delete, get, post, put};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use self::page::Parameters;
 use self::problem::Problem;
 use crate::answer::Answer;
 use crate::app::App;
@@ -82,6 +85,24 @@ async fn open_tenant(app: &App, id: &str) -> Result<Tenant, Problem> {
     let id = id.parse().map_err(|_| no_such_tenant())?;
     let tenant = app.service().store().snapshot()?.tenant(&id)?.ok_or_else(no_such_tenant)?;
     Ok(app.service().tenant(&tenant).await?)
+}
+
+/// A request for a page of something of a tenant.
+struct ListRequest<C> {
+    tenant: Tenant,
+    parameters: Parameters,
+    limit: usize,
+    /// Where the page before ended.
+    after: Option<C>,
+}
+
+impl<C: FromStr> ListRequest<C> {
+    async fn read(app: &App, tenant: &str, query: Option<&str>) -> Result<Self, Problem> {
+        let tenant = open_tenant(app, tenant).await?;
+        let parameters = Parameters::read(query);
+        let (limit, after) = (parameters.limit()?, parameters.cursor()?);
+        Ok(Self { tenant, parameters, limit, after })
+    }
 }
 
 /// A body of JSON.

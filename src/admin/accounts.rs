@@ -13,7 +13,7 @@ use store::Snapshot;
 
 use super::page::{Parameters, page};
 use super::problem::Problem;
-use super::{Outcome, open_tenant, read_body};
+use super::{ListRequest, Outcome, open_tenant, read_body};
 use crate::answer::{self, JSON};
 use crate::app::App;
 
@@ -53,9 +53,8 @@ pub async fn list(
     Path(tenant): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Outcome {
-    let tenant = open_tenant(&app, &tenant).await?;
-    let parameters = Parameters::read(query.as_deref());
-    let (limit, after) = (parameters.limit()?, parameters.cursor::<UserId>()?);
+    let ListRequest { tenant, parameters, limit, after } =
+        ListRequest::<UserId>::read(&app, &tenant, query.as_deref()).await?;
     let wanted = Wanted::read(&parameters)?;
     let permits = app.scan_permits(tenant.key()).await.ok_or_else(Problem::unavailable)?;
     let read = tokio::task::spawn_blocking(move || {

@@ -7,8 +7,8 @@ use axum::extract::{Path, RawQuery, State};
 use scim::schema::ResourceType;
 use serde_json::{Value, json};
 
-use super::page::{Parameters, page};
-use super::{Outcome, open_tenant};
+use super::page::page;
+use super::{ListRequest, Outcome};
 use crate::app::App;
 
 /// GET: groups, oldest first.
@@ -17,9 +17,8 @@ pub async fn list(
     Path(tenant): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Outcome {
-    let tenant = open_tenant(&app, &tenant).await?;
-    let parameters = Parameters::read(query.as_deref());
-    let (limit, after) = (parameters.limit()?, parameters.cursor::<GroupId>()?);
+    let ListRequest { tenant, limit, after, .. } =
+        ListRequest::<GroupId>::read(&app, &tenant, query.as_deref()).await?;
     let config = tenant.shared().config();
     let snapshot = tenant.shared().snapshot()?;
     let mut items: Vec<Value> = Vec::new();

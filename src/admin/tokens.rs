@@ -10,9 +10,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use store::tenant::Token;
 
-use super::page::{Parameters, page};
+use super::page::page;
 use super::problem::Problem;
-use super::{Outcome, open_tenant, read_body};
+use super::{ListRequest, Outcome, open_tenant, read_body};
 use crate::answer::{self, JSON};
 use crate::app::App;
 
@@ -66,9 +66,8 @@ pub async fn list(
     Path(tenant): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Outcome {
-    let tenant = open_tenant(&app, &tenant).await?;
-    let parameters = Parameters::read(query.as_deref());
-    let (limit, after) = (parameters.limit()?, parameters.cursor::<TokenId>()?);
+    let ListRequest { tenant, limit, after, .. } =
+        ListRequest::<TokenId>::read(&app, &tenant, query.as_deref()).await?;
     let tokens = tenant.shared().snapshot()?.tokens(tenant.key(), after, limit + 1)?;
     let items = tokens.iter().map(shown).collect();
     Ok(page(items, limit, |item: &Value| item["id"].as_str().unwrap_or_default().to_owned()))

@@ -5,9 +5,9 @@ use access::wave::Wave;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 
-use super::page::{Parameters, page};
+use super::page::page;
 use super::problem::Problem;
-use super::{Outcome, open_tenant};
+use super::{ListRequest, Outcome, open_tenant};
 use crate::answer::{self, JSON};
 use crate::app::App;
 
@@ -17,9 +17,8 @@ pub async fn list(
     Path(tenant): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Outcome {
-    let tenant = open_tenant(&app, &tenant).await?;
-    let parameters = Parameters::read(query.as_deref());
-    let (limit, before) = (parameters.limit()?, parameters.cursor::<WaveId>()?);
+    let ListRequest { tenant, limit, after: before, .. } =
+        ListRequest::<WaveId>::read(&app, &tenant, query.as_deref()).await?;
     // The live ones first: one that is done meanwhile is then found on disk.
     let mut waves: Vec<Wave> = tenant.shared().live_waves();
     waves.retain(|wave| before.is_none_or(|before| wave.id < before));
