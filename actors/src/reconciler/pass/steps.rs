@@ -196,31 +196,13 @@ impl Pass {
                 }
                 (_, mark) => mark,
             };
-            let accounts = snapshot.readable_accounts(shared.key, after, PIECE)?;
-            let (Some((first, _)), Some((last, _))) = (accounts.first(), accounts.last()) else {
+            let Some((last, accounts)) = read_piece(shared, &snapshot, after)? else {
                 return self.all_accounts_done(shared, mark).await;
             };
-            self.place = Place::Accounts(Some(*last), mark);
-            let mut memberships =
-                snapshot.memberships(shared.key, *first, *last)?.into_iter().peekable();
+            self.place = Place::Accounts(Some(last), mark);
             let moment = Moment { now: shared.clock.now(), wave: None };
             let wave_is_open = shared.open_wave().is_some();
-            for (id, account) in &accounts {
-                let account = match account {
-                    Ok(account) => account,
-                    // Nobody else waits for one that cannot be read.
-                    Err(error) => {
-                        tracing::error!(tenant.id = %shared.id, user.id = %id, %error, "damaged");
-                        continue;
-                    }
-                };
-                let mut groups = Vec::new();
-                while let Some((user, group)) = memberships.next_if(|(user, _)| *user <= account.id)
-                {
-                    if user == account.id {
-                        groups.push(group);
-                    }
-                }
+            for (account, groups) in &accounts {
                 let end = account.lock.as_ref().and_then(|lock| lock.expires_at);
                 let has_ended = end.is_some_and(|end| end <= moment.now);
                 self.next_expiry =
@@ -229,7 +211,7 @@ impl Pass {
                     continue;
                 }
                 self.report.examined += 1;
-                let next = lifecycle::reconcile(account, &groups, &config.rules, moment).account;
+                let next = lifecycle::reconcile(account, groups, &config.rules, moment).account;
                 // Only changed settings make a difference here, so only their pass pays for it.
                 let looks = matches!(self.trigger, Trigger::Settings);
                 if next == *account && !(looks && profile_differs(shared, &snapshot, account)?) {
@@ -237,7 +219,7 @@ impl Pass {
                 }
                 let leave = wave_is_open
                     && !matches!(self.trigger, Trigger::Operator)
-                    && shared.is_touched(&snapshot, account.id, &groups)?;
+                    && shared.is_touched(&snapshot, account.id, groups)?;
                 if leave {
                     continue;
                 }
@@ -300,6 +282,53 @@ impl Pass {
         // The others are done; the pass goes on with this piece's marks later.
         failed.map_or(Ok(()), Err)
     }
+}
+
+/// Some accounts with their groups, and the last id that was read.
+type Piece = (UserId, Vec<(Account, Vec<GroupId>)>);
+
+/// The next accounts after `after`; none at the end. One that cannot be read is told of and left
+/// out: nobody else waits for it.
+fn read_piece(
+    shared: &Shared,
+    snapshot: &Snapshot,
+    after: Option<UserId>,
+) -> Result<Option<Piece>, ReadError> {
+    let damaged = |user: &UserId, error: &ReadError| {
+        tracing::error!(tenant.id = %shared.id, user.id = %user, %error, "damaged");
+    };
+    let accounts = snapshot.readable_accounts(shared.key, after, PIECE)?;
+    let (Some((first, _)), Some((last, _))) = (accounts.first(), accounts.last()) else {
+        return Ok(None);
+    };
+    let (first, last) = (*first, *last);
+    // In one go, unless a row among them is damaged.
+    let mut together = match snapshot.memberships(shared.key, first, last) {
+        Err(ReadError::Damaged { .. }) => None,
+        read => Some(read?.into_iter().peekable()),
+    };
+    let mut piece = Vec::with_capacity(accounts.len());
+    for (user, account) in accounts {
+        let mut groups = Vec::new();
+        if let Some(rows) = &mut together {
+            while let Some((of, group)) = rows.next_if(|(of, _)| *of <= user) {
+                groups.extend((of == user).then_some(group));
+            }
+        } else {
+            match snapshot.groups_of(shared.key, user) {
+                Err(error @ ReadError::Damaged { .. }) => {
+                    damaged(&user, &error);
+                    continue;
+                }
+                read => groups = read?,
+            }
+        }
+        match account {
+            Ok(account) => piece.push((account, groups)),
+            Err(error) => damaged(&user, &error),
+        }
+    }
+    Ok(Some((last, piece)))
 }
 
 /// Whether an account shows its user's attributes otherwise than the field mappings now say.
