@@ -28,6 +28,11 @@ const UNITS: [(&str, u64); 5] =
     [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
 impl HumanDuration {
+    /// A duration of the settings' defaults, with the text that reads as it.
+    pub(crate) fn default_of(duration: Duration, text: &str) -> Self {
+        Self { duration, text: text.into() }
+    }
+
     /// As the standard library's type.
     pub const fn get(&self) -> Duration {
         self.duration

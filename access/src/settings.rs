@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use scim::path::AttributePath;
 use scim::schema::ResourceType;
@@ -117,15 +118,14 @@ impl Default for Hold {
     }
 }
 
-#[expect(clippy::expect_used, reason = "the texts are constants; a test builds the defaults")]
 impl Default for Reconcile {
     fn default() -> Self {
-        let duration = |text: &str| text.parse().expect("a default is a duration");
+        let minutes = |number, text| HumanDuration::default_of(Duration::from_mins(number), text);
         Self {
-            settle: duration("60s"),
-            max_delay: duration("10m"),
-            sweep_min: duration("20m"),
-            sweep_max: duration("40m"),
+            settle: minutes(1, "60s"),
+            max_delay: minutes(10, "10m"),
+            sweep_min: minutes(20, "20m"),
+            sweep_max: minutes(40, "40m"),
         }
     }
 }

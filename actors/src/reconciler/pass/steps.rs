@@ -217,6 +217,7 @@ impl Pass {
                 if next == *account && !(looks && profile_differs(shared, &snapshot, account)?) {
                     continue;
                 }
+                // Its own actor would leave it too; here that spares the asking.
                 let leave = wave_is_open
                     && !matches!(self.trigger, Trigger::Operator)
                     && shared.is_touched(&snapshot, account.id, groups)?;
