@@ -14,13 +14,16 @@ pub mod tenants;
 pub mod tokens;
 pub mod waves;
 
+use std::convert::Infallible;
 use std::str::FromStr;
 
 use ::actors::Tenant;
+use access::{Author, RequestId};
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::middleware::{self, Next};
 use axum::routing::{delete, get, post, put};
 use serde::de::DeserializeOwned;
@@ -66,6 +69,17 @@ pub fn router(app: App) -> Router<App> {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method")
         })
         .layer(middleware::from_fn_with_state(app, require_operator))
+}
+
+/// The operator behind a request that was let in.
+pub struct Operator(pub Author);
+
+impl<S: Sync> FromRequestParts<S> for Operator {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(Author::operator(parts.extensions.get::<RequestId>().copied())))
+    }
 }
 
 async fn require_operator(State(app): State<App>, request: Request, next: Next) -> Outcome {

@@ -20,10 +20,12 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use access::wave::WriteOutcome;
+use access::{Author, RequestId};
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::WWW_AUTHENTICATE;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method, StatusCode};
 use bytes::Bytes;
 use scim::schema::ResourceType;
 use store::token::Presented;
@@ -48,15 +50,15 @@ pub async fn handle(State(app): State<App>, request: Request) -> Answer {
     let mut segments = path.split('/').filter(|segment| !segment.is_empty()).map(decode_segment);
     let tenant = segments.next().flatten().unwrap_or_default();
     let rest: Option<Vec<String>> = segments.collect();
-    let tenant = match authenticate(&app, &parts.headers, &tenant).await {
-        Ok(tenant) => tenant,
+    let (tenant, author) = match authenticate(&app, &parts, &tenant).await {
+        Ok(found) => found,
         Err(failure) => return failure.into_answer(),
     };
     if let Err(failure) = take_from_rate(&app, &tenant, 1) {
         return failure.into_answer();
     }
     let endpoint = app.scim_endpoint(&parts.headers, &tenant.shared().id);
-    let request = ScimRequest { app, tenant, endpoint, parts, body: Bytes::new() };
+    let request = ScimRequest { app, tenant, author, endpoint, parts, body: Bytes::new() };
     // What cannot be decoded names nothing. The token was good: this must not be a 401.
     let Some(rest) = rest else {
         return Failure::not_found("the path is not validly encoded").into_answer();
@@ -77,13 +79,13 @@ fn take_from_rate(app: &App, tenant: &actors::Tenant, requests: usize) -> Result
     app.take_from_rate(tenant.key(), limit, requests).map_err(Failure::too_fast)
 }
 
-/// Finds the tenant of a token. A wrong token and an unknown tenant look the same, also in time.
+/// Finds the tenant of a token, and who holds it. A wrong token and an unknown tenant look the same, also in time.
 async fn authenticate(
     app: &App,
-    headers: &HeaderMap,
+    parts: &Parts,
     tenant: &str,
-) -> Result<actors::Tenant, Failure> {
-    let presented = Presented::read(bearer(headers).unwrap_or_default());
+) -> Result<(actors::Tenant, Author), Failure> {
+    let presented = Presented::read(bearer(&parts.headers).unwrap_or_default());
     let found = {
         let snapshot = app.service().store().snapshot()?;
         let tenant = match tenant.parse() {
@@ -95,10 +97,15 @@ async fn authenticate(
             _ => None,
         };
         let now = app.service().clock().now();
-        tenant.filter(|_| presented.matches(token.as_ref(), now))
+        let matches = presented.matches(token.as_ref(), now);
+        tenant.zip(token).filter(|_| matches)
     };
     match found {
-        Some(tenant) => Ok(app.service().tenant(&tenant).await?),
+        Some((tenant, token)) => {
+            let request = parts.extensions.get::<RequestId>().copied();
+            let author = Author::token(token.id, &token.label, request);
+            Ok((app.service().tenant(&tenant).await?, author))
+        }
         None => Err(Failure::unauthorized()),
     }
 }
@@ -174,7 +181,7 @@ async fn write_request(
     method: &Method,
     id: Option<&str>,
 ) -> Result<Answer, Failure> {
-    let write = request.tenant.shared().begin_write();
+    let write = request.begin_write();
     let outcome = match method.as_str() {
         "POST" => WriteOutcome::Created,
         "DELETE" => WriteOutcome::Deleted,

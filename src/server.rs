@@ -11,6 +11,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use access::RequestId;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header::HOST;
@@ -99,11 +100,12 @@ async fn metrics(State(app): State<App>) -> Answer {
 
 /// Gives a request its id and its time limit, turns a panic into an answer, and tells of the
 /// outcome: method and path, never the query (filters hold names), headers or bodies.
-async fn watch_over(request: Request, next: Next) -> Answer {
+async fn watch_over(mut request: Request, next: Next) -> Answer {
     let started = Instant::now();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let area = Area::of(&path);
-    let id = uuid::Uuid::now_v7();
+    let id = RequestId::from_bytes(*uuid::Uuid::now_v7().as_bytes());
+    request.extensions_mut().insert(id);
     let span = tracing::info_span!("request", request.id = %id);
     // RFC 9112 section 3.2: without exactly one Host nobody can say whom a request is for.
     if request.version() == Version::HTTP_11 && request.headers().get_all(HOST).iter().count() != 1

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::id::{UserId, WaveId};
+use crate::id::{RequestId, UserId, WaveId};
 
 /// Whether the directory lets the user in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -58,6 +58,10 @@ pub struct Why {
     /// The wave whose reconciliation, or whose request, set it.
     #[serde(default)]
     pub wave: Option<WaveId>,
+    /// The request that brought it about: that of the directory which changed the memberships or
+    /// the user, or that of the operator.
+    #[serde(default)]
+    pub request: Option<RequestId>,
 }
 
 /// A role lock: pins a role whatever groups or mappings say.

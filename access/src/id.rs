@@ -76,6 +76,14 @@ uuid_id! {
     WaveId
 }
 uuid_id! {
+    /// One HTTP request: what `x-request-id` answers and logs hold.
+    RequestId
+}
+uuid_id! {
+    /// A mass change that waits for an operator.
+    HoldId
+}
+uuid_id! {
     /// The public half of a SCIM token: finds its record, and is no secret.
     TokenId
 }

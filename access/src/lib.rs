@@ -8,6 +8,7 @@
 //! Not here: I/O, async, clocks (time is an argument), storage, HTTP.
 
 pub mod account;
+pub mod author;
 pub mod decide;
 pub mod duration;
 pub mod event;
@@ -19,8 +20,9 @@ pub mod settings;
 pub mod wave;
 
 pub use account::{Account, Lock, Rule, Status, Why};
+pub use author::{Author, AuthorKind};
 pub use decide::{Decision, Facts, decide_role};
 pub use event::{Event, EventType};
-pub use id::{GroupId, TenantId, TokenId, UserId, WaveId};
+pub use id::{GroupId, HoldId, RequestId, TenantId, TokenId, UserId, WaveId};
 pub use mapping::{Bindings, RoleRules};
 pub use settings::{Settings, SettingsError};

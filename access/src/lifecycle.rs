@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::account::{Account, Lock, Rule, Status, Why};
 use crate::decide::{Decision, Facts, decide_role};
 use crate::event::{Event, EventType};
-use crate::id::{GroupId, UserId, WaveId};
+use crate::id::{GroupId, RequestId, UserId, WaveId};
 use crate::mapping::RoleRules;
 use crate::projection::Profile;
 
@@ -30,6 +30,8 @@ pub struct Moment {
     pub now: Timestamp,
     /// The wave whose request or reconciliation this is; none for an operator's act.
     pub wave: Option<WaveId>,
+    /// The request behind it, if there is one.
+    pub request: Option<RequestId>,
 }
 
 /// Why an operator's act was refused. Nothing was changed.
@@ -57,7 +59,13 @@ impl Moment {
             group: decision.group.clone(),
             since: self.now,
             wave: self.wave,
+            request: self.request,
         }
+    }
+
+    /// Why, for a rule that no mapping is behind.
+    fn why_plain(self, rule: Rule) -> Why {
+        self.why(&Decision { role: None, rule, mapping: None, group: None })
     }
 }
 
@@ -145,13 +153,7 @@ pub fn delete(account: &Account, moment: Moment) -> Changed {
     next.status_since = moment.now;
     next.lock = None;
     next.role = None;
-    next.why = Why {
-        rule: Rule::Deleted,
-        mapping: None,
-        group: None,
-        since: moment.now,
-        wave: moment.wave,
-    };
+    next.why = moment.why_plain(Rule::Deleted);
     let event = Event::account(EventType::AccountDeleted, next.id)
         .with("user_name", next.user_name.as_str())
         .with_roles(account.role.as_deref(), None)
@@ -230,8 +232,7 @@ pub fn set_role(account: &Account, role: &str, moment: Moment) -> Result<Changed
     }
     let mut next = account.clone();
     next.role = Some(role.to_owned());
-    next.why =
-        Why { rule: Rule::Manual, mapping: None, group: None, since: moment.now, wave: None };
+    next.why = moment.why_plain(Rule::Manual);
     let events = role_changed(account, &next).into_iter().collect();
     Ok(Changed { account: next, events })
 }

@@ -8,14 +8,14 @@
 
 use std::sync::Arc;
 
-use access::{Event, EventType, GroupId, UserId, WaveId};
+use access::{Event, EventType, GroupId, UserId};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use scim::patch::{MembershipOperation, Patch};
 use scim::resource::{Member as ScimMember, Resource};
 use scim::schema::ResourceType;
 use serde_json::{Map, Value, json};
 use store::snapshot::Member;
-use store::{Changeset, Expected, MemberChange, Operation, Record, Refusal, Snapshot};
+use store::{Expected, MemberChange, Operation, Record, Refusal, Snapshot};
 
 use crate::error::ChangeError;
 use crate::observe::Observed;
@@ -35,7 +35,7 @@ pub(crate) enum GroupMessage {
         patch: Patch,
         /// What it demands of the version.
         precondition: Precondition,
-        /// The request; tells the wave.
+        /// The request; tells the wave and the author.
         write: WriteGuard,
         /// Gets the revision.
         reply_to: RpcReplyPort<Result<u64, ChangeError>>,
@@ -46,7 +46,7 @@ pub(crate) enum GroupMessage {
         body: Value,
         /// What it demands of the version.
         precondition: Precondition,
-        /// The request; tells the wave.
+        /// The request; tells the wave and the author.
         write: WriteGuard,
         /// Gets the revision.
         reply_to: RpcReplyPort<Result<u64, ChangeError>>,
@@ -55,7 +55,7 @@ pub(crate) enum GroupMessage {
     Delete {
         /// What the request demands of the version.
         precondition: Precondition,
-        /// The request; tells the wave.
+        /// The request; tells the wave and the author.
         write: WriteGuard,
         /// Gets the last revision.
         reply_to: RpcReplyPort<Result<u64, ChangeError>>,
@@ -118,7 +118,7 @@ impl Actor for GroupActor {
         // A requester that timed out does not take its change back, hence the ignored sends.
         match message {
             GroupMessage::Patch { patch, precondition, write, reply_to } => {
-                match group.hand_in_members(&patch, &precondition, write.wave()) {
+                match group.hand_in_members(&patch, &precondition, &write) {
                     Ok(Some(reply)) => {
                         let shared = Arc::clone(&group.shared);
                         // Ends with the commit's answer, which has a time limit; as many at once
@@ -134,8 +134,7 @@ impl Actor for GroupActor {
                         let decide = |current: &Resource, snapshot: &Snapshot| {
                             group.patched(&patch, current, snapshot)
                         };
-                        let _ =
-                            reply_to.send(group.change(&precondition, write.wave(), decide).await);
+                        let _ = reply_to.send(group.change(&precondition, &write, decide).await);
                     }
                     Err(error) => {
                         let _ = reply_to.send(Err(error));
@@ -149,10 +148,10 @@ impl Actor for GroupActor {
                     let members = members.into_iter().collect();
                     Ok(Next { resource, members, depends_on_members: false })
                 };
-                let _ = reply_to.send(group.change(&precondition, write.wave(), decide).await);
+                let _ = reply_to.send(group.change(&precondition, &write, decide).await);
             }
             GroupMessage::Delete { precondition, write, reply_to } => {
-                let _ = reply_to.send(group.delete(&precondition, write.wave()).await);
+                let _ = reply_to.send(group.delete(&precondition, &write).await);
             }
         }
         group.observed.end();
@@ -167,7 +166,7 @@ impl GroupArguments {
         &self,
         patch: &Patch,
         precondition: &Precondition,
-        wave: WaveId,
+        write: &WriteGuard,
     ) -> Result<Option<store::Reply>, ChangeError> {
         if precondition.is_some() {
             return Ok(None);
@@ -180,12 +179,11 @@ impl GroupArguments {
             return Ok(None);
         }
         let now = self.shared.clock.now();
-        let mut change =
-            Changeset::new(self.shared.key, now, Some(wave)).with(Operation::ChangeMembers {
-                group: self.id,
-                expected: Expected::Present,
-                changes: next.members,
-            });
+        let mut change = write.changeset(now).with(Operation::ChangeMembers {
+            group: self.id,
+            expected: Expected::Present,
+            changes: next.members,
+        });
         change.operations.extend(self.shared.wave_row(now));
         Ok(Some(self.shared.store.commit(change)))
     }
@@ -194,16 +192,16 @@ impl GroupArguments {
     async fn change(
         &self,
         precondition: &Precondition,
-        wave: WaveId,
+        write: &WriteGuard,
         decide: impl Fn(&Resource, &Snapshot) -> Result<Next, ChangeError>,
     ) -> Result<u64, ChangeError> {
-        attempt!(ATTEMPTS_MAX, self.try_change(precondition, wave, &decide))
+        attempt!(ATTEMPTS_MAX, self.try_change(precondition, write, &decide))
     }
 
     async fn try_change(
         &self,
         precondition: &Precondition,
-        wave: WaveId,
+        write: &WriteGuard,
         decide: &impl Fn(&Resource, &Snapshot) -> Result<Next, ChangeError>,
     ) -> Result<Result<u64, Refusal>, ChangeError> {
         let snapshot = self.shared.snapshot()?;
@@ -212,7 +210,7 @@ impl GroupArguments {
         let Next { resource, members, .. } = decide(&current, &snapshot)?;
         drop(snapshot);
         let now = self.shared.clock.now();
-        let mut change = Changeset::new(self.shared.key, now, Some(wave));
+        let mut change = write.changeset(now);
         let mut expected = Expected::Revision(record.revision);
         if resource != current {
             let new = new_record(&resource);
@@ -236,14 +234,18 @@ impl GroupArguments {
         Ok(outcome.map(|committed| committed.revision.unwrap_or(record.revision)))
     }
 
-    async fn delete(&self, precondition: &Precondition, wave: WaveId) -> Result<u64, ChangeError> {
-        attempt!(ATTEMPTS_MAX, self.try_delete(precondition, wave))
+    async fn delete(
+        &self,
+        precondition: &Precondition,
+        write: &WriteGuard,
+    ) -> Result<u64, ChangeError> {
+        attempt!(ATTEMPTS_MAX, self.try_delete(precondition, write))
     }
 
     async fn try_delete(
         &self,
         precondition: &Precondition,
-        wave: WaveId,
+        write: &WriteGuard,
     ) -> Result<Result<u64, Refusal>, ChangeError> {
         let snapshot = self.shared.snapshot()?;
         let (record, _) = self.load(&snapshot)?;
@@ -256,7 +258,8 @@ impl GroupArguments {
             Precondition::OneOf(_) => Expected::Revision(record.revision),
             Precondition::None | Precondition::Exists => Expected::Present,
         };
-        let mut change = Changeset::new(self.shared.key, now, Some(wave))
+        let mut change = write
+            .changeset(now)
             .with(Operation::DeleteGroup { id: self.id, expected })
             .telling([event]);
         change.operations.extend(self.shared.wave_row(now));

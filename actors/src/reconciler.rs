@@ -18,6 +18,7 @@ pub mod pass;
 use std::sync::Arc;
 use std::time::Duration;
 
+use access::Author;
 use access::wave::{Wave, WaveState, later};
 use jiff::Timestamp;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
@@ -49,6 +50,8 @@ pub enum ReconcilerMessage {
     WaveOpened,
     /// Settings changed: apply them to all whom they concern.
     SettingsChanged {
+        /// Who changed them.
+        author: Author,
         /// Gets the report.
         reply_to: RpcReplyPort<Result<Report, ChangeError>>,
     },
@@ -56,6 +59,8 @@ pub enum ReconcilerMessage {
     Reconcile {
         /// Only tell what would change.
         dry_run: bool,
+        /// Who asks.
+        author: Author,
         /// Gets the report.
         reply_to: RpcReplyPort<Result<Report, ChangeError>>,
     },
@@ -66,6 +71,9 @@ pub enum ReconcilerMessage {
     /// Do the next piece of the most urgent pass.
     Step,
 }
+
+/// Who asked for a pass, and where its report goes.
+pub(crate) type Asked = (Author, RpcReplyPort<Result<Report, ChangeError>>);
 
 /// The actor; see the module.
 pub(crate) struct ReconcilerActor;
@@ -136,14 +144,14 @@ impl Actor for ReconcilerActor {
                 let due = later(state.shared.clock.now(), max_delay);
                 state.forced_at = Some(state.forced_at.map_or(due, |at| at.min(due)));
             }
-            ReconcilerMessage::SettingsChanged { reply_to } => {
+            ReconcilerMessage::SettingsChanged { author, reply_to } => {
                 state.sweep_at = state.sweep_at.min(next_sweep(&state.shared));
                 // `max_delay` may be another now.
                 state.forced_at = state.forced_at.map(|_| state.shared.clock.now());
-                state.enqueue(Trigger::Settings, false, Some(reply_to));
+                state.enqueue(Trigger::Settings, false, Some((author, reply_to)));
             }
-            ReconcilerMessage::Reconcile { dry_run, reply_to } => {
-                state.enqueue(Trigger::Operator, dry_run, Some(reply_to));
+            ReconcilerMessage::Reconcile { dry_run, author, reply_to } => {
+                state.enqueue(Trigger::Operator, dry_run, Some((author, reply_to)));
             }
             ReconcilerMessage::LockExpires(at) => state.lock_expires(Some(at)),
             ReconcilerMessage::Tick(arming) => {
@@ -208,14 +216,9 @@ impl ReconcilerState {
         Ok(())
     }
 
-    fn enqueue(
-        &mut self,
-        trigger: Trigger,
-        dry_run: bool,
-        reply_to: Option<RpcReplyPort<Result<Report, ChangeError>>>,
-    ) {
+    fn enqueue(&mut self, trigger: Trigger, dry_run: bool, asked: Option<Asked>) {
         if self.passes.len() >= PASSES_MAX
-            && let Some(reply_to) = reply_to
+            && let Some((_, reply_to)) = asked
         {
             // The requester may be gone already.
             let _ = reply_to.send(Err(ChangeError::Overloaded));
@@ -227,7 +230,7 @@ impl ReconcilerState {
             return self.passes.push(Pass::new(trigger, dry_run, self.shared.clock.now(), None));
         }
         let now = self.shared.clock.now();
-        self.passes.push(Pass::new(trigger, dry_run, now, reply_to));
+        self.passes.push(Pass::new(trigger, dry_run, now, asked));
     }
 
     fn look_at_the_clock(&mut self) {

@@ -7,7 +7,7 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use access::{Account, GroupId, TenantId, UserId};
+use access::{Account, Author, GroupId, TenantId, UserId};
 use ractor::rpc::CallResult;
 use ractor::{Actor, ActorId, ActorRef, RpcReplyPort};
 use scim::patch::Patch;
@@ -175,16 +175,18 @@ impl Service {
         id: TenantId,
         name: String,
         token: Token,
+        author: Author,
     ) -> Result<(), ChangeError> {
         let token = Box::new(token);
         let create = Operation::CreateTenant { id, name, token };
-        self.commit(TenantKey::SERVICE, create).await
+        self.commit(TenantKey::SERVICE, create, author).await
     }
 
     /// Deletes a tenant: it is gone at once; its rows follow in the background.
-    pub async fn delete_tenant(&self, id: &TenantId) -> Result<(), ChangeError> {
+    pub async fn delete_tenant(&self, id: &TenantId, author: Author) -> Result<(), ChangeError> {
         let tenant = self.store.snapshot()?.tenant(id)?.ok_or(ChangeError::NotFound)?;
-        self.commit(TenantKey::SERVICE, Operation::DeleteTenant { id: id.clone() }).await?;
+        let delete = Operation::DeleteTenant { id: id.clone() };
+        self.commit(TenantKey::SERVICE, delete, author).await?;
         let key = tenant.key;
         let message = |reply_to| DirectoryMessage::Close { id: id.clone(), key, reply_to };
         answered(self.directory.call(message, Some(ANSWER_WAIT_MAX)).await)?;
@@ -209,8 +211,13 @@ impl Service {
         }
     }
 
-    async fn commit(&self, tenant: TenantKey, operation: Operation) -> Result<(), ChangeError> {
-        let change = Changeset::new(tenant, self.clock.now(), None).with(operation);
+    async fn commit(
+        &self,
+        tenant: TenantKey,
+        operation: Operation,
+        author: Author,
+    ) -> Result<(), ChangeError> {
+        let change = Changeset::new(tenant, self.clock.now(), None).by(author).with(operation);
         let committed = tokio::time::timeout(ANSWER_WAIT_MAX, self.store.commit(change).wait());
         match committed.await {
             Ok(answer) => Ok(answer.map(drop)?),
@@ -382,16 +389,22 @@ impl Tenant {
     // --- acts of an operator ---------------------------------------------------------------------
 
     /// Locks, unlocks or sets a role, at once. Answers the account.
-    pub async fn act(&self, id: UserId, act: ManualAct) -> Result<Account, ChangeError> {
+    pub async fn act(
+        &self,
+        id: UserId,
+        act: ManualAct,
+        author: Author,
+    ) -> Result<Account, ChangeError> {
         if self.shared.snapshot()?.account(self.key(), id)?.is_none() {
             return Err(ChangeError::NotFound);
         }
-        self.ask_user(None, id, |reply_to| UserMessage::Manual { act, reply_to }).await
+        self.ask_user(None, id, |reply_to| UserMessage::Manual { act, author, reply_to }).await
     }
 
     /// Applies the rules to every account now, or tells what that would change.
-    pub async fn reconcile(&self, dry_run: bool) -> Result<Report, ChangeError> {
-        self.ask_reconciler(|reply_to| ReconcilerMessage::Reconcile { dry_run, reply_to }).await
+    pub async fn reconcile(&self, dry_run: bool, author: Author) -> Result<Report, ChangeError> {
+        let message = |reply_to| ReconcilerMessage::Reconcile { dry_run, author, reply_to };
+        self.ask_reconciler(message).await
     }
 
     // --- underneath ------------------------------------------------------------------------------

@@ -7,14 +7,15 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
+use access::lifecycle::Moment;
 use access::wave::{Wave, WaveTracker, WriteOutcome};
-use access::{GroupId, TenantId, UserId, WaveId};
+use access::{Author, GroupId, RequestId, TenantId, UserId, WaveId};
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use ractor::ActorRef;
 use store::{
-    Changeset, CommitError, Committed, Marked, Operation, ReadError, Refusal, Snapshot, Store,
-    TenantKey,
+    Changeset, CommitError, Committed, Mark, Marked, Operation, ReadError, Refusal, Snapshot,
+    Store, TenantKey,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
@@ -190,9 +191,9 @@ impl Shared {
 
     // --- waves -----------------------------------------------------------------------------------
 
-    /// A SCIM write arrives: it opens a wave or belongs to the open one, until the guard is
+    /// A SCIM write by `author` arrives: it opens a wave or belongs to the open one, until the guard is
     /// dropped.
-    pub fn begin_write(self: &Arc<Self>) -> WriteGuard {
+    pub fn begin_write(self: &Arc<Self>, author: Author) -> WriteGuard {
         let now = self.clock.now();
         let (wave, opened) = {
             let mut tracked = self.tracked_wave();
@@ -204,7 +205,7 @@ impl Shared {
         }
         let outcome = Mutex::new(WriteOutcome::Failed);
         let (shared, permits) = (Arc::clone(self), Mutex::default());
-        WriteGuard(Arc::new(Write { shared, wave, outcome, permits }))
+        WriteGuard(Arc::new(Write { shared, wave, author, outcome, permits }))
     }
 
     /// A look-up arrives.
@@ -365,6 +366,24 @@ impl Shared {
         Ok(false)
     }
 
+    /// The request that touched an account with this mark of its own, or one of its groups.
+    pub(crate) fn touched_by(
+        &self,
+        snapshot: &Snapshot,
+        own: Option<Mark>,
+        groups: &[GroupId],
+    ) -> Result<Option<RequestId>, ReadError> {
+        if let Some(mark) = own {
+            return Ok(mark.request);
+        }
+        for group in groups {
+            if let Some(mark) = snapshot.mark(self.key, Marked::Group(*group))? {
+                return Ok(mark.request);
+            }
+        }
+        Ok(None)
+    }
+
     /// Whether the open wave has touched one of an account's groups itself: what that means for
     /// the account is left to the wave. Only right for a snapshot that was taken before.
     pub(crate) fn awaits_open_wave(
@@ -428,6 +447,7 @@ pub struct WriteGuard(Arc<Write>);
 struct Write {
     shared: Arc<Shared>,
     wave: WaveId,
+    author: Author,
     outcome: Mutex<WriteOutcome>,
     permits: Mutex<Vec<OwnedSemaphorePermit>>,
 }
@@ -436,6 +456,22 @@ impl WriteGuard {
     /// The wave that the write belongs to.
     pub fn wave(&self) -> WaveId {
         self.0.wave
+    }
+
+    /// Who writes.
+    pub fn author(&self) -> &Author {
+        &self.0.author
+    }
+
+    /// The write, at `now`.
+    pub(crate) fn moment(&self, now: Timestamp) -> Moment {
+        Moment { now, wave: Some(self.0.wave), request: self.0.author.request }
+    }
+
+    /// A change that the write makes, and that does nothing yet.
+    pub(crate) fn changeset(&self, now: Timestamp) -> Changeset {
+        let change = Changeset::new(self.0.shared.key, now, Some(self.0.wave));
+        change.by(self.0.author.clone())
     }
 
     /// Keeps these permits until the write is over: a message that waits in a mailbox counts, also

@@ -16,7 +16,7 @@ mod message;
 use std::sync::Arc;
 
 use access::lifecycle::{self, Changed, Moment};
-use access::{Account, Lock, Status, UserId, WaveId};
+use access::{Account, Author, Lock, Status, UserId};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use store::{
     Changeset, Expected, Marked, Operation, ReadError, Record, Refusal, Requirement, Snapshot,
@@ -29,7 +29,7 @@ use crate::config::ActiveConfig;
 use crate::error::ChangeError;
 use crate::observe::Observed;
 use crate::reconciler::ReconcilerMessage;
-use crate::shared::{Shared, attempt};
+use crate::shared::{Shared, WriteGuard, attempt};
 use crate::version::{self, Precondition};
 
 /// Times that a change is decided again because something moved between reading and committing.
@@ -75,22 +75,22 @@ impl Actor for UserActor {
                 let decide = |state: &UserState, config: &ActiveConfig, moment| {
                     decide::patch(state, &patch, config, moment)
                 };
-                let _ = reply_to.send(user.change(&precondition, write.wave(), decide).await);
+                let _ = reply_to.send(user.change(&precondition, &write, decide).await);
             }
             UserMessage::Replace { body, precondition, write, reply_to } => {
                 let decide = |state: &UserState, config: &ActiveConfig, moment| {
                     decide::replace(state, &body, config, moment)
                 };
-                let _ = reply_to.send(user.change(&precondition, write.wave(), decide).await);
+                let _ = reply_to.send(user.change(&precondition, &write, decide).await);
             }
             UserMessage::Delete { precondition, write, reply_to } => {
-                let _ = reply_to.send(user.delete(&precondition, write.wave()).await);
+                let _ = reply_to.send(user.delete(&precondition, &write).await);
             }
-            UserMessage::Manual { act, reply_to } => {
-                let _ = reply_to.send(user.manual(&act).await);
+            UserMessage::Manual { act, author, reply_to } => {
+                let _ = reply_to.send(user.manual(&act, &author).await);
             }
-            UserMessage::Reconcile { cause, reply_to } => {
-                let _ = reply_to.send(user.reconcile(cause).await);
+            UserMessage::Reconcile { cause, author, reply_to } => {
+                let _ = reply_to.send(user.reconcile(cause, &author).await);
             }
         }
         user.observed.end();
@@ -103,16 +103,16 @@ impl UserArguments {
     async fn change(
         &self,
         precondition: &Precondition,
-        wave: WaveId,
+        write: &WriteGuard,
         decide: impl Fn(&UserState, &ActiveConfig, Moment) -> Result<Option<Next>, scim::error::Error>,
     ) -> Result<Record, ChangeError> {
-        attempt!(ATTEMPTS_MAX, self.try_change(precondition, wave, &decide))
+        attempt!(ATTEMPTS_MAX, self.try_change(precondition, write, &decide))
     }
 
     async fn try_change(
         &self,
         precondition: &Precondition,
-        wave: WaveId,
+        write: &WriteGuard,
         decide: &impl Fn(&UserState, &ActiveConfig, Moment) -> Result<Option<Next>, scim::error::Error>,
     ) -> Result<Attempt<Record>, ChangeError> {
         let config = self.shared.config();
@@ -121,7 +121,7 @@ impl UserArguments {
         self.check_version(&snapshot, &state.record, precondition)?;
         drop(snapshot);
         let now = self.shared.clock.now();
-        let next = decide(&state, &config, Moment { now, wave: Some(wave) })?;
+        let next = decide(&state, &config, write.moment(now))?;
         let Some(Next { record, changed }) = next else { return Ok(Ok(state.record)) };
         let revision = state.record.revision;
         let kept = Record {
@@ -133,7 +133,8 @@ impl UserArguments {
             ..state.record
         };
         let expected = Expected::Revision(revision);
-        let mut change = Changeset::new(self.shared.key, now, Some(wave))
+        let mut change = write
+            .changeset(now)
             .requiring(Requirement::Settings(config.settings_revision))
             .with(Operation::PutUser { id: self.id, expected, record })
             .with(Operation::Mark(Marked::User(self.id)));
@@ -144,24 +145,28 @@ impl UserArguments {
         self.commit(change.telling(changed.events), kept).await
     }
 
-    async fn delete(&self, precondition: &Precondition, wave: WaveId) -> Result<(), ChangeError> {
-        attempt!(ATTEMPTS_MAX, self.try_delete(precondition, wave))
+    async fn delete(
+        &self,
+        precondition: &Precondition,
+        write: &WriteGuard,
+    ) -> Result<(), ChangeError> {
+        attempt!(ATTEMPTS_MAX, self.try_delete(precondition, write))
     }
 
     async fn try_delete(
         &self,
         precondition: &Precondition,
-        wave: WaveId,
+        write: &WriteGuard,
     ) -> Result<Attempt<()>, ChangeError> {
         let snapshot = self.shared.snapshot()?;
         let state = self.load(&snapshot)?;
         self.check_version(&snapshot, &state.record, precondition)?;
         drop(snapshot);
         let now = self.shared.clock.now();
-        let Changed { account, events } =
-            lifecycle::delete(&state.account, Moment { now, wave: Some(wave) });
+        let Changed { account, events } = lifecycle::delete(&state.account, write.moment(now));
         let expected = Expected::Revision(state.record.revision);
-        let mut change = Changeset::new(self.shared.key, now, Some(wave))
+        let mut change = write
+            .changeset(now)
             .with(Operation::DeleteUser { id: self.id, expected })
             .with(Operation::PutAccount(Box::new(account)))
             .telling(events);
@@ -169,22 +174,26 @@ impl UserArguments {
         self.commit(change, ()).await
     }
 
-    async fn manual(&self, act: &ManualAct) -> Result<Account, ChangeError> {
-        let account = attempt!(ATTEMPTS_MAX, self.try_manual(act))?;
+    async fn manual(&self, act: &ManualAct, author: &Author) -> Result<Account, ChangeError> {
+        let account = attempt!(ATTEMPTS_MAX, self.try_manual(act, author))?;
         if let Some(end) = account.lock.as_ref().and_then(|lock| lock.expires_at) {
             self.shared.tell_reconciler(ReconcilerMessage::LockExpires(end));
         }
         Ok(account)
     }
 
-    async fn try_manual(&self, act: &ManualAct) -> Result<Attempt<Account>, ChangeError> {
+    async fn try_manual(
+        &self,
+        act: &ManualAct,
+        author: &Author,
+    ) -> Result<Attempt<Account>, ChangeError> {
         let config = self.shared.config();
         let snapshot = self.shared.snapshot()?;
         let account = self.account(&snapshot)?;
         let groups = snapshot.groups_of(self.shared.key, self.id)?;
         drop(snapshot);
         let now = self.shared.clock.now();
-        let moment = Moment { now, wave: None };
+        let moment = Moment { now, wave: None, request: author.request };
         let Changed { account: next, events } = match act {
             ManualAct::Lock { role, reason, expires_at, by } => {
                 let role = role.clone().or_else(|| account.role.clone()).unwrap_or_default();
@@ -206,17 +215,22 @@ impl UserArguments {
             return Ok(Ok(account));
         }
         let change = Changeset::new(self.shared.key, now, None)
+            .by(author.clone())
             .requiring(Requirement::Config(config.revision))
             .with(Operation::PutAccount(Box::new(next.clone())))
             .telling(events);
         self.commit(change, next).await
     }
 
-    async fn reconcile(&self, cause: Cause) -> Result<Reconciled, ChangeError> {
-        attempt!(ATTEMPTS_MAX, self.try_reconcile(cause))
+    async fn reconcile(&self, cause: Cause, author: &Author) -> Result<Reconciled, ChangeError> {
+        attempt!(ATTEMPTS_MAX, self.try_reconcile(cause, author))
     }
 
-    async fn try_reconcile(&self, cause: Cause) -> Result<Attempt<Reconciled>, ChangeError> {
+    async fn try_reconcile(
+        &self,
+        cause: Cause,
+        author: &Author,
+    ) -> Result<Attempt<Reconciled>, ChangeError> {
         let config = self.shared.config();
         let snapshot = self.shared.snapshot()?;
         let account = self.account(&snapshot)?;
@@ -242,7 +256,13 @@ impl UserArguments {
             return Ok(Ok(Reconciled::Left));
         }
         let now = self.shared.clock.now();
-        let moment = Moment { now, wave };
+        let request = match cause {
+            Cause::Settings | Cause::Operator => author.request,
+            Cause::Mark { .. } | Cause::Overdue { .. } | Cause::Sweep => {
+                self.shared.touched_by(&snapshot, mark, &groups)?
+            }
+        };
+        let moment = Moment { now, wave, request };
         let mut changed = lifecycle::reconcile(&account, &groups, &config.rules, moment);
         let reads_profile = !matches!(cause, Cause::Sweep | Cause::Operator);
         if reads_profile && account.status != Status::Deleted {
@@ -258,6 +278,7 @@ impl UserArguments {
             return Ok(Ok(Reconciled::Unchanged));
         }
         let mut change = Changeset::new(self.shared.key, now, wave)
+            .by(author.clone())
             .requiring(Requirement::Config(config.revision))
             .requiring(Requirement::UserMark { user: self.id, generation });
         if let Some(generation) = generation {

@@ -1,7 +1,7 @@
 //! `/tenants/{t}/accounts`: what the app sees of users, and what an operator does to them.
 
 use access::duration::HumanDuration;
-use access::{Account, Status, UserId};
+use access::{Account, Author, Status, UserId};
 use actors::service::ManualAct;
 use actors::shared::Shared;
 use axum::extract::{Path, RawQuery, Request, State};
@@ -13,7 +13,7 @@ use store::Snapshot;
 
 use super::page::{Parameters, page};
 use super::problem::Problem;
-use super::{ListRequest, Outcome, open_tenant, read_body};
+use super::{ListRequest, Operator, Outcome, open_tenant, read_body};
 use crate::answer::{self, JSON};
 use crate::app::App;
 
@@ -81,6 +81,7 @@ pub async fn show(
 /// PUT of the lock: pins the role at once.
 pub async fn lock(
     State(app): State<App>,
+    Operator(author): Operator,
     Path((tenant, account)): Path<(String, String)>,
     request: Request,
 ) -> Outcome {
@@ -95,31 +96,33 @@ pub async fn lock(
         return Err(Problem::unprocessable("expires_at: expected a time in the future"));
     }
     let act = ManualAct::Lock { role, reason, expires_at, by: OPERATOR.to_owned() };
-    act_on(&app, &tenant, &account, act).await
+    act_on(&app, &tenant, &account, act, author).await
 }
 
 /// DELETE of the lock: the rules apply at once.
 pub async fn unlock(
     State(app): State<App>,
+    Operator(author): Operator,
     Path((tenant, account)): Path<(String, String)>,
 ) -> Outcome {
-    act_on(&app, &tenant, &account, ManualAct::Unlock { by: OPERATOR.to_owned() }).await
+    act_on(&app, &tenant, &account, ManualAct::Unlock { by: OPERATOR.to_owned() }, author).await
 }
 
 /// PUT of the role: until the next reconciliation of the account.
 pub async fn set_role(
     State(app): State<App>,
+    Operator(author): Operator,
     Path((tenant, account)): Path<(String, String)>,
     request: Request,
 ) -> Outcome {
     let NewRole { role } = read_body(request).await?;
     check_text("role", &role)?;
-    act_on(&app, &tenant, &account, ManualAct::SetRole { role }).await
+    act_on(&app, &tenant, &account, ManualAct::SetRole { role }, author).await
 }
 
-async fn act_on(app: &App, tenant: &str, account: &str, act: ManualAct) -> Outcome {
+async fn act_on(app: &App, tenant: &str, account: &str, act: ManualAct, author: Author) -> Outcome {
     let tenant = open_tenant(app, tenant).await?;
-    let account = tenant.act(read_id(account)?, act).await?;
+    let account = tenant.act(read_id(account)?, act, author).await?;
     let snapshot = tenant.shared().snapshot()?;
     Ok(answer::json(StatusCode::OK, JSON, &shown(tenant.shared(), &snapshot, &account)?))
 }

@@ -5,7 +5,7 @@ use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
 
-use super::{Outcome, open_tenant, read_body};
+use super::{Operator, Outcome, open_tenant, read_body};
 use crate::answer::{self, JSON};
 use crate::app::App;
 
@@ -17,9 +17,14 @@ struct Reconciliation {
 }
 
 /// POST.
-pub async fn run(State(app): State<App>, Path(tenant): Path<String>, request: Request) -> Outcome {
+pub async fn run(
+    State(app): State<App>,
+    Operator(author): Operator,
+    Path(tenant): Path<String>,
+    request: Request,
+) -> Outcome {
     let tenant = open_tenant(&app, &tenant).await?;
     let Reconciliation { dry_run } = read_body(request).await?;
-    let report = tenant.reconcile(dry_run).await?;
+    let report = tenant.reconcile(dry_run, author).await?;
     Ok(answer::json(StatusCode::OK, JSON, &report))
 }

@@ -3,7 +3,7 @@
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 
-use super::{Outcome, open_tenant, read_value};
+use super::{Operator, Outcome, open_tenant, read_value};
 use crate::answer::{self, JSON};
 use crate::app::App;
 
@@ -16,11 +16,12 @@ pub async fn show(State(app): State<App>, Path(tenant): Path<String>) -> Outcome
 /// PATCH: a JSON merge patch; answers when the new settings are applied.
 pub async fn patch(
     State(app): State<App>,
+    Operator(author): Operator,
     Path(tenant): Path<String>,
     request: Request,
 ) -> Outcome {
     let tenant = open_tenant(&app, &tenant).await?;
     let patch = read_value(request).await?;
-    let settings = tenant.patch_settings(&patch).await?;
+    let settings = tenant.patch_settings(&patch, &author).await?;
     Ok(answer::json(StatusCode::OK, JSON, &settings))
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::page::{Parameters, page};
 use super::problem::Problem;
-use super::{Outcome, open_tenant, read_body};
+use super::{Operator, Outcome, open_tenant, read_body};
 use crate::answer::{self, JSON};
 use crate::app::App;
 
@@ -23,7 +23,12 @@ struct NewTenant {
 }
 
 /// POST: makes a tenant. Its token is shown only here.
-pub async fn create(State(app): State<App>, headers: HeaderMap, request: Request) -> Outcome {
+pub async fn create(
+    State(app): State<App>,
+    Operator(author): Operator,
+    headers: HeaderMap,
+    request: Request,
+) -> Outcome {
     let NewTenant { id, name } = read_body(request).await?;
     let id: TenantId =
         id.parse().map_err(|error| Problem::unprocessable(format!("id: {error}")))?;
@@ -35,7 +40,7 @@ pub async fn create(State(app): State<App>, headers: HeaderMap, request: Request
     let now = app.service().clock().now();
     let (token, text) =
         store::token::make("first".to_owned(), now, None).map_err(|_| Problem::unavailable())?;
-    app.service().create_tenant(id.clone(), name.clone(), token).await?;
+    app.service().create_tenant(id.clone(), name.clone(), token, author).await?;
     let endpoint = app.scim_endpoint(&headers, &id);
     let body = json!({"id": id, "name": name, "scim": {"endpoint": endpoint, "token": text}});
     Ok(answer::json(StatusCode::CREATED, JSON, &body))
@@ -71,9 +76,13 @@ pub async fn show(
 }
 
 /// DELETE: the tenant is gone at once, its rows follow.
-pub async fn delete(State(app): State<App>, Path(tenant): Path<String>) -> Outcome {
+pub async fn delete(
+    State(app): State<App>,
+    Operator(author): Operator,
+    Path(tenant): Path<String>,
+) -> Outcome {
     let live = open_tenant(&app, &tenant).await?;
-    app.service().delete_tenant(&live.shared().id).await?;
+    app.service().delete_tenant(&live.shared().id, author).await?;
     app.forget(live.key());
     Ok(answer::empty(StatusCode::NO_CONTENT))
 }

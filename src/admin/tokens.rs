@@ -12,7 +12,7 @@ use store::tenant::Token;
 
 use super::page::page;
 use super::problem::Problem;
-use super::{ListRequest, Outcome, open_tenant, read_body};
+use super::{ListRequest, Operator, Outcome, open_tenant, read_body};
 use crate::answer::{self, JSON};
 use crate::app::App;
 
@@ -32,6 +32,7 @@ struct NewToken {
 /// POST: makes a token; it is shown only here.
 pub async fn create(
     State(app): State<App>,
+    Operator(author): Operator,
     Path(tenant): Path<String>,
     request: Request,
 ) -> Outcome {
@@ -56,7 +57,7 @@ pub async fn create(
     if let Value::Object(body) = &mut body {
         body.insert("token".to_owned(), text.into());
     }
-    app.service().create_token(tenant.key(), token).await?;
+    app.service().create_token(tenant.key(), token, author).await?;
     Ok(answer::json(StatusCode::CREATED, JSON, &body))
 }
 
@@ -76,11 +77,12 @@ pub async fn list(
 /// DELETE: from now on it opens nothing.
 pub async fn delete(
     State(app): State<App>,
+    Operator(author): Operator,
     Path((tenant, token)): Path<(String, String)>,
 ) -> Outcome {
     let tenant = open_tenant(&app, &tenant).await?;
     let token = token.parse().map_err(|_| Problem::not_found("there is no such token"))?;
-    app.service().delete_token(tenant.key(), token).await?;
+    app.service().delete_token(tenant.key(), token, author).await?;
     Ok(answer::empty(StatusCode::NO_CONTENT))
 }
 

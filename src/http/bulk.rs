@@ -108,7 +108,7 @@ async fn one(
         Some(id) => Some(resolve_id(id, ids)?),
         None => None,
     };
-    let write = request.tenant.shared().begin_write();
+    let write = request.begin_write();
     let (done, outcome) = match (operation.method, id) {
         (Method::Post, None) => {
             let (id, done) = create(request, &write, path.resource_type, &data).await?;

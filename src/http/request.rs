@@ -1,5 +1,7 @@
 //! A SCIM request that was let in: whose it is, and how its answers are addressed.
 
+use access::Author;
+use actors::shared::WriteGuard;
 use actors::{Precondition, Tenant};
 use axum::body::Body;
 use axum::http::header::{IF_MATCH, IF_NONE_MATCH};
@@ -20,6 +22,8 @@ pub struct ScimRequest {
     pub app: App,
     /// Whose it is.
     pub tenant: Tenant,
+    /// Who sent it: the token's holder.
+    pub author: Author,
     /// The tenant's base address, for `meta.location`.
     pub endpoint: String,
     /// Method, address and headers.
@@ -29,6 +33,11 @@ pub struct ScimRequest {
 }
 
 impl ScimRequest {
+    /// It is a write: it opens a wave, or belongs to the open one.
+    pub fn begin_write(&self) -> WriteGuard {
+        self.tenant.shared().begin_write(self.author.clone())
+    }
+
     /// Counts it as a look-up.
     pub fn look_up(&self) {
         self.tenant.shared().look_up();

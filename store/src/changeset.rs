@@ -7,9 +7,10 @@
 
 use access::settings::Settings;
 use access::wave::Wave;
-use access::{Account, Bindings, Event, GroupId, TenantId, TokenId, UserId, WaveId};
+use access::{Account, Author, Bindings, Event, GroupId, TenantId, TokenId, UserId, WaveId};
 use jiff::Timestamp;
 
+use crate::document::{Collection, DocumentKey};
 use crate::key::TenantKey;
 use crate::record::Marked;
 use crate::tenant::Token;
@@ -23,6 +24,8 @@ pub struct Changeset {
     pub now: Timestamp,
     /// The wave that it belongs to; stands in the marks that it makes.
     pub wave: Option<WaveId>,
+    /// Who makes it; the audit log names them.
+    pub author: Author,
     /// What must hold, or the change is refused.
     pub require: Vec<Requirement>,
     /// What to do, in order.
@@ -30,9 +33,17 @@ pub struct Changeset {
 }
 
 impl Changeset {
-    /// A change of a tenant that does nothing yet.
+    /// A change of a tenant that does nothing yet, made by the service itself.
     pub const fn new(tenant: TenantKey, now: Timestamp, wave: Option<WaveId>) -> Self {
-        Self { tenant, now, wave, require: Vec::new(), operations: Vec::new() }
+        let author = Author::service();
+        Self { tenant, now, wave, author, require: Vec::new(), operations: Vec::new() }
+    }
+
+    /// The same, made by `author`.
+    #[must_use]
+    pub fn by(mut self, author: Author) -> Self {
+        self.author = author;
+        self
     }
 
     /// With one more thing to do.
@@ -77,6 +88,22 @@ pub enum Requirement {
         user: UserId,
         /// The generation that was read.
         generation: Option<u64>,
+    },
+    /// The account is active and has this role.
+    HasRole {
+        /// The account.
+        user: UserId,
+        /// The role.
+        role: String,
+    },
+    /// The document is the one that was read; none: there is none.
+    Document {
+        /// Its collection.
+        collection: Collection,
+        /// Its key.
+        key: DocumentKey,
+        /// See [`crate::document::Kept::revision`].
+        revision: Option<u64>,
     },
 }
 
@@ -211,6 +238,51 @@ pub enum Operation {
     DeleteToken(TokenId),
     /// Keep the operator token's hash.
     PutOperatorToken([u8; 32]),
+    /// Keep a document; see [`Operation::put`].
+    PutDocument {
+        /// Its collection.
+        collection: Collection,
+        /// Its key.
+        key: DocumentKey,
+        /// It, as JSON.
+        json: Vec<u8>,
+    },
+    /// Delete a document; see [`Operation::delete`].
+    DeleteDocument {
+        /// Its collection.
+        collection: Collection,
+        /// Its key.
+        key: DocumentKey,
+    },
+    /// Take a membership back that nobody has appeared for; the feed tells of it.
+    ExpireParked {
+        /// The group.
+        group: GroupId,
+        /// The member's value.
+        value: String,
+    },
+    /// Forget a deleted user's account.
+    ForgetAccount(UserId),
+    /// Forget a wave.
+    ForgetWave(WaveId),
+    /// Take the oldest entries out of a log, up to and with this number.
+    Trim {
+        /// Which log.
+        log: Log,
+        /// The last number to go.
+        last: u64,
+        /// At most so many at once.
+        rows_max: usize,
+    },
+}
+
+/// A log whose oldest entries go in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Log {
+    /// The change feed.
+    Feed,
+    /// The audit log.
+    Audit,
 }
 
 /// What came of a change that is on disk.
@@ -225,7 +297,7 @@ pub struct Committed {
     pub revision: Option<u64>,
     /// Whether a mapping was bound to a group, or lost its group.
     pub rebound: bool,
-    /// Whether a purge has more to do.
+    /// Whether a purge or a trim has more to do.
     pub more_to_purge: bool,
 }
 
@@ -254,6 +326,12 @@ pub enum Refusal {
     /// The account was touched meanwhile.
     #[error("the account was touched meanwhile")]
     MarkMoved,
+    /// The account that was to keep a role has it no more.
+    #[error("the account does not have that role any more")]
+    RoleMoved,
+    /// The document was changed meanwhile.
+    #[error("the document was changed meanwhile")]
+    DocumentMoved,
     /// The tenant was deleted.
     #[error("there is no such tenant")]
     NoTenant,

@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::ControlFlow;
 
+use crate::hex::Hex;
 use crate::key::{Key, TenantKey};
 use crate::kv::ReadError;
 use crate::plan::tenants as meta;
@@ -54,6 +55,7 @@ pub fn check(snapshot: &Snapshot) -> Report {
         live: BTreeMap::new(),
         purging: BTreeSet::new(),
         feed: BTreeMap::new(),
+        audit: BTreeMap::new(),
         resources: BTreeMap::new(),
     };
     check.service();
@@ -72,6 +74,8 @@ struct Check<'a> {
     purging: BTreeSet<TenantKey>,
     /// The feed number seen last.
     feed: BTreeMap<TenantKey, u64>,
+    /// The number and the hash of the audit entry seen last.
+    audit: BTreeMap<TenantKey, (u64, [u8; 32])>,
     /// Users and groups counted.
     resources: BTreeMap<TenantKey, (u64, u64)>,
 }
@@ -89,24 +93,17 @@ impl fmt::Display for Place<'_> {
         let Some((tenant, rest)) = key.split_first_chunk::<4>() else { return Ok(()) };
         write!(f, ", tenant {}", u32::from_be_bytes(*tenant))?;
         match table {
-            Table::Feed => match rest.try_into() {
+            Table::Feed | Table::Audit => match rest.try_into() {
                 Ok(number) => write!(f, ", entry {}", u64::from_be_bytes(number)),
                 Err(_) => Ok(()),
             },
+            Table::Documents => write!(f, ", collection {}", Hex(rest.get(..1).unwrap_or(rest))),
             // A name, or what a client called a user, stands in these keys.
             Table::UserNames | Table::GroupNames | Table::ExternalIds | Table::Parked => Ok(()),
             Table::Members => write!(f, ", {}", Hex(rest.get(..16).unwrap_or(rest))),
             _ if rest.is_empty() => Ok(()),
             _ => write!(f, ", {}", Hex(rest)),
         }
-    }
-}
-
-struct Hex<'a>(&'a [u8]);
-
-impl fmt::Display for Hex<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
@@ -194,7 +191,9 @@ impl Check<'_> {
         if self.purging.contains(&tenant) {
             return;
         }
-        if !self.live.contains_key(&tenant) {
+        let is_the_service = tenant == TenantKey::SERVICE
+            && matches!(table, Table::Audit | Table::Counters | Table::Documents);
+        if !self.live.contains_key(&tenant) && !is_the_service {
             return self.problem(table, key, "there is no such tenant");
         }
         let checked = match table {
@@ -211,6 +210,8 @@ impl Check<'_> {
             Table::Feed => self.feed_entry(tenant, key, payload),
             Table::Tokens => self.token(key, payload),
             Table::Waves => self.wave(key, payload),
+            Table::Audit => self.audit_entry(tenant, key, payload),
+            Table::Documents => self.document(key, payload),
             Table::Meta | Table::Tenants => Ok(()),
         };
         match checked {
@@ -243,15 +244,23 @@ impl Check<'_> {
 
     /// Compares what was counted with what the counters say.
     fn totals(&mut self) {
+        let service = self.snapshot.counters(TenantKey::SERVICE).ok().flatten();
+        let counted = self.audit.get(&TenantKey::SERVICE).map(|(last, _)| *last);
+        if counted != service.map(|counters| counters.audit).filter(|last| *last > 0) {
+            let key = Key::tenant(TenantKey::SERVICE).done();
+            self.problem(Table::Counters, &key, "does not count the audit entries");
+        }
         for (tenant, counters) in std::mem::take(&mut self.live) {
             let Some(counters) = counters else { continue };
             let key = Key::tenant(tenant).done();
             let (users, groups) = self.resources.get(&tenant).copied().unwrap_or_default();
-            let feed = self.feed.get(&tenant).copied().unwrap_or_default();
+            let feed = self.feed.get(&tenant).copied().unwrap_or(counters.feed_trimmed);
+            let audit = self.audit.get(&tenant).map_or(counters.audit_trimmed, |(last, _)| *last);
             for (what, counted, kept) in [
                 ("users", users, counters.users),
                 ("groups", groups, counters.groups),
                 ("feed entries", feed, counters.feed),
+                ("audit entries", audit, counters.audit),
             ] {
                 if counted != kept {
                     let what = format!("counts {kept} {what}, there are {counted}");

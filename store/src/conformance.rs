@@ -8,6 +8,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a suite of tests, which fail by panicking")]
 
+pub mod audit;
 pub mod feed;
 pub mod fixture;
 pub mod marks;
@@ -59,6 +60,14 @@ promises![
     feed::the_feed_has_no_gaps,
     feed::waves_come_newest_first,
     feed::a_snapshot_holds_what_was_answered_and_nothing_later,
+    audit::a_change_is_audited_with_its_author,
+    audit::audit_entries_have_no_gaps,
+    audit::changes_of_members_are_audited,
+    audit::what_changes_nothing_is_not_audited,
+    audit::documents_are_kept_in_order,
+    audit::retention_takes_the_oldest,
+    audit::a_parked_member_expires,
+    audit::a_deleted_users_account_is_forgotten,
     tenants::tokens_are_kept_and_deleted,
     tenants::a_tenants_id_is_unique_and_its_number_is_never_used_again,
     tenants::a_deleted_tenant_takes_no_changes,

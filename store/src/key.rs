@@ -36,6 +36,10 @@ impl Key {
         Self(bytes)
     }
 
+    pub(crate) const fn empty() -> Self {
+        Self(Vec::new())
+    }
+
     pub(crate) fn byte(mut self, byte: u8) -> Self {
         self.0.push(byte);
         self
@@ -149,6 +153,10 @@ pub(crate) fn parked(tenant: TenantKey, value: &str, group: GroupId) -> Vec<u8> 
 
 pub(crate) fn feed(tenant: TenantKey, sequence: u64) -> Vec<u8> {
     Key::tenant(tenant).number(sequence).done()
+}
+
+pub(crate) fn audit(tenant: TenantKey, number: u64) -> Vec<u8> {
+    Key::tenant(tenant).number(number).done()
 }
 
 /// The first key after all that start with `prefix`; none if there is no such key.

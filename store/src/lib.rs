@@ -24,11 +24,13 @@ pub mod backup;
 pub mod changeset;
 pub mod check;
 pub mod conformance;
+pub mod document;
 pub mod record;
 pub mod snapshot;
 pub mod tenant;
 pub mod token;
 
+mod hex;
 mod key;
 mod kv;
 mod memory;
@@ -39,9 +41,10 @@ mod table;
 mod writer;
 
 pub use changeset::{
-    Changeset, CommitError, Committed, Expected, MemberChange, NewRecord, Operation, Refusal,
+    Changeset, CommitError, Committed, Expected, Log, MemberChange, NewRecord, Operation, Refusal,
     Requirement,
 };
+pub use document::{Collection, Document, DocumentKey, Kept};
 pub use key::TenantKey;
 pub use kv::ReadError;
 pub use memory::MemoryStore;

@@ -5,13 +5,15 @@
 //! that we know, is the mark still the one that was read) is looked up here, inside the
 //! transaction, so that nothing can come in between.
 
+pub(crate) mod audit;
+mod documents;
 mod members;
 mod resources;
 pub(crate) mod tenants;
 #[cfg(test)]
 mod tests;
 
-use access::{Account, Event};
+use access::{Account, Author, Event};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
@@ -57,8 +59,11 @@ struct Change<'p, 'a> {
     tenant: TenantKey,
     now: Timestamp,
     wave: Option<access::WaveId>,
+    author: Author,
     counters: Counters,
     committed: Committed,
+    /// What the audit log says of it.
+    audit: Vec<audit::Changed>,
     /// Whether the change has deleted its own tenant.
     is_deleted: bool,
 }
@@ -95,17 +100,27 @@ impl<'a> Planner<'a> {
 
 impl<'p, 'a> Change<'p, 'a> {
     fn plan(overlay: &'p mut Overlay<'a>, changeset: Changeset) -> Planned<Committed> {
-        let Changeset { tenant, now, wave, require, operations } = changeset;
+        let Changeset { tenant, now, wave, author, require, operations } = changeset;
         let counters = load_counters(overlay, tenant)?;
         let committed = Committed::default();
-        let mut change =
-            Change { overlay, tenant, now, wave, counters, committed, is_deleted: false };
+        let mut change = Change {
+            overlay,
+            tenant,
+            now,
+            wave,
+            author,
+            counters,
+            committed,
+            audit: Vec::new(),
+            is_deleted: false,
+        };
         for requirement in &require {
             change.check(requirement)?;
         }
         for operation in operations {
             change.apply(operation)?;
         }
+        change.write_audit()?;
         if change.counters != counters && !change.is_deleted {
             let key = key::Key::tenant(tenant).done();
             let payload = change.counters.encode();
@@ -139,6 +154,10 @@ impl<'p, 'a> Change<'p, 'a> {
                     Err(Refusal::MarkMoved.into())
                 }
             }
+            Requirement::HasRole { user, role } => self.check_role(*user, role),
+            Requirement::Document { collection, key, revision } => {
+                self.check_document(*collection, key, *revision)
+            }
         }
     }
 
@@ -152,7 +171,7 @@ impl<'p, 'a> Change<'p, 'a> {
                 self.change_members(group, expected, changes)
             }
             Operation::PutAccount(account) => self.put_account(&account),
-            Operation::Mark(marked) => self.mark(marked),
+            Operation::Mark(marked) => self.mark(marked, false),
             Operation::ClearMark { marked, generation } => self.clear_mark(marked, generation),
             Operation::PutConfig { settings, bindings } => self.put_config(*settings, bindings),
             Operation::PutWave(wave) => {
@@ -168,6 +187,21 @@ impl<'p, 'a> Change<'p, 'a> {
             Operation::DeleteToken(id) => self.delete_token(id),
             Operation::PutOperatorToken(hash) => {
                 self.overlay.put(Table::Meta, tenants::OPERATOR_TOKEN.to_vec(), hash.to_vec());
+                self.audit.push(audit::Changed::new("operator_token", ""));
+                Ok(())
+            }
+            Operation::PutDocument { collection, key, json } => {
+                self.put_document(collection, &key, json)
+            }
+            Operation::DeleteDocument { collection, key } => self.delete_document(collection, &key),
+            Operation::ExpireParked { group, value } => self.expire_parked(group, &value),
+            Operation::ForgetAccount(user) => self.forget_account(user),
+            Operation::ForgetWave(wave) => {
+                self.overlay.delete(Table::Waves, key::wave(self.tenant, wave));
+                Ok(())
+            }
+            Operation::Trim { log, last, rows_max } => {
+                self.trim(log, last, rows_max);
                 Ok(())
             }
         }
@@ -175,13 +209,14 @@ impl<'p, 'a> Change<'p, 'a> {
 
     fn put_account(&mut self, account: &Account) -> Planned<()> {
         let key = key::user(self.tenant, account.id);
-        let kept = self.overlay.get(Table::Accounts, &key)?;
-        let kept = kept.as_deref().map_or(Ok(0), crate::record::account_revision)?;
+        let before = self.overlay.get(Table::Accounts, &key)?;
+        let kept = before.as_deref().map_or(Ok(0), crate::record::account_revision)?;
         if kept != account.revision {
             return Err(Refusal::RevisionMoved.into());
         }
         let mut payload = (kept + 1).to_le_bytes().to_vec();
         payload.extend(encode_json(Table::Accounts, account)?);
+        self.audit_account(account, before.as_deref(), &payload)?;
         self.overlay.put(Table::Accounts, key, payload);
         Ok(())
     }
@@ -192,14 +227,16 @@ impl<'p, 'a> Change<'p, 'a> {
     }
 
     /// Makes or renews a mark. The first touch stays, so that nobody waits for ever in a wave
-    /// that goes on.
-    fn mark(&mut self, marked: Marked) -> Planned<()> {
+    /// that goes on; so does the request, unless this one `decides` about memberships.
+    fn mark(&mut self, marked: Marked, decides: bool) -> Planned<()> {
         let before = self.mark_of(marked)?;
         self.counters.mark += 1;
+        let kept = before.and_then(|mark| mark.request).filter(|_| !decides);
         let mark = Mark {
             generation: self.counters.mark,
             first_touched: before.map_or(self.now, |mark| mark.first_touched),
             wave: self.wave,
+            request: kept.or(self.author.request),
         };
         self.overlay.put(Table::Marks, mark_key(self.tenant, marked), mark.encode());
         Ok(())
@@ -240,11 +277,10 @@ impl<'p, 'a> Change<'p, 'a> {
 }
 
 fn load_counters(overlay: &Overlay<'_>, tenant: TenantKey) -> Planned<Counters> {
-    if tenant == TenantKey::SERVICE {
-        return Ok(Counters::default());
-    }
     match overlay.get(Table::Counters, &key::Key::tenant(tenant).done())? {
         Some(payload) => Ok(Counters::decode(&payload)?),
+        // What belongs to no tenant is counted from its first change on.
+        None if tenant == TenantKey::SERVICE => Ok(Counters::default()),
         None => Err(Refusal::NoTenant.into()),
     }
 }

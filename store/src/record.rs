@@ -6,7 +6,7 @@
 //! too. Resources carry a small binary header in front of their JSON, so that an index, a version
 //! or a member count can be read and changed without parsing it.
 
-use access::{Account, GroupId, UserId, WaveId};
+use access::{Account, GroupId, RequestId, UserId, WaveId};
 use jiff::Timestamp;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -135,14 +135,17 @@ pub struct Mark {
     pub first_touched: Timestamp,
     /// The wave of the last touch; none for an operator's act.
     pub wave: Option<WaveId>,
+    /// The request behind the mark: the last that changed memberships, or else the first.
+    pub request: Option<RequestId>,
 }
 
 impl Mark {
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(32);
+        let mut out = Vec::with_capacity(48);
         out.extend_from_slice(&self.generation.to_le_bytes());
         out.extend_from_slice(&self.first_touched.as_millisecond().to_le_bytes());
         out.extend_from_slice(self.wave.as_ref().map_or(&[0_u8; 16], |wave| wave.as_bytes()));
+        out.extend_from_slice(self.request.as_ref().map_or(&[0_u8; 16], |id| id.as_bytes()));
         out
     }
 
@@ -153,9 +156,11 @@ impl Mark {
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let generation = reader.u64()?;
         let first_touched = reader.time()?;
-        let wave: [u8; 16] = reader.0.try_into().ok()?;
+        let wave: [u8; 16] = reader.array()?;
         let wave = (wave != [0; 16]).then(|| WaveId::from_bytes(wave));
-        Some(Self { generation, first_touched, wave })
+        // Marks of the first version end here.
+        let request = reader.array().filter(|id| *id != [0; 16]).map(RequestId::from_bytes);
+        reader.0.is_empty().then_some(Self { generation, first_touched, wave, request })
     }
 }
 
@@ -176,14 +181,32 @@ pub(crate) struct Counters {
     pub(crate) names: u64,
     /// Counts the changes of settings.
     pub(crate) settings: u64,
+    /// The number of the last feed entry that retention has taken away; 0 for none.
+    pub(crate) feed_trimmed: u64,
+    /// The number of the last audit entry; the first is 1.
+    pub(crate) audit: u64,
+    /// The number of the last audit entry that retention has taken away; 0 for none.
+    pub(crate) audit_trimmed: u64,
+    /// The hash of the last audit entry, which the next one continues.
+    pub(crate) audit_hash: [u8; 32],
 }
 
 impl Counters {
     pub(crate) fn encode(self) -> Vec<u8> {
-        [self.feed, self.mark, self.config, self.users, self.groups, self.names, self.settings]
-            .iter()
-            .flat_map(|counter| counter.to_le_bytes())
-            .collect()
+        let numbers = [
+            self.feed,
+            self.mark,
+            self.config,
+            self.users,
+            self.groups,
+            self.names,
+            self.settings,
+            self.feed_trimmed,
+            self.audit,
+            self.audit_trimmed,
+        ];
+        let numbers = numbers.iter().flat_map(|counter| counter.to_le_bytes());
+        numbers.chain(self.audit_hash).collect()
     }
 
     pub(crate) fn decode(payload: &[u8]) -> Result<Self, ReadError> {
@@ -193,7 +216,15 @@ impl Counters {
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let (feed, mark, config) = (reader.u64()?, reader.u64()?, reader.u64()?);
         let (users, groups, names) = (reader.u64()?, reader.u64()?, reader.u64()?);
-        Some(Self { feed, mark, config, users, groups, names, settings: reader.u64()? })
+        let settings = reader.u64()?;
+        let first_version =
+            Self { feed, mark, config, users, groups, names, settings, ..Self::default() };
+        if reader.0.is_empty() {
+            return Some(first_version);
+        }
+        let (feed_trimmed, audit, audit_trimmed) = (reader.u64()?, reader.u64()?, reader.u64()?);
+        let audit_hash = reader.array()?;
+        Some(Self { feed_trimmed, audit, audit_trimmed, audit_hash, ..first_version })
     }
 }
 

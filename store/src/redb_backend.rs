@@ -45,7 +45,7 @@ use crate::{Health, Store};
 /// The database within the data directory.
 const FILE: &str = "slackwater.redb";
 /// The layout of everything in it. A file with a higher number is refused.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 pub(crate) const FORMAT_KEY: &[u8] = b"format";
 /// How long a read waits while the file is opened anew, which takes some milliseconds.
 const READ_WAIT_MAX: Duration = Duration::from_millis(250);

@@ -4,6 +4,7 @@
 //! none after. Every record it gives was checked against its checksum. Lists are read in pieces
 //! with a limit; hold a snapshot for one request or one piece of a scan, not longer.
 
+mod documents;
 mod history;
 mod members;
 
@@ -36,6 +37,12 @@ pub struct Counts {
     pub groups: u64,
     /// The number of the last feed entry.
     pub feed: u64,
+    /// The number of the last feed entry that retention has taken away; 0 for none.
+    pub feed_trimmed: u64,
+    /// The number of the last audit entry.
+    pub audit: u64,
+    /// The number of the last audit entry that retention has taken away; 0 for none.
+    pub audit_trimmed: u64,
 }
 
 /// A member of a group.
@@ -110,8 +117,9 @@ impl Snapshot {
 
     /// How many of what a tenant has.
     pub fn counts(&self, tenant: TenantKey) -> Read<Counts> {
-        let Counters { users, groups, feed, .. } = self.counters(tenant)?.unwrap_or_default();
-        Ok(Counts { users, groups, feed })
+        let Counters { users, groups, feed, feed_trimmed, audit, audit_trimmed, .. } =
+            self.counters(tenant)?.unwrap_or_default();
+        Ok(Counts { users, groups, feed, feed_trimmed, audit, audit_trimmed })
     }
 
     pub(crate) fn counters(&self, tenant: TenantKey) -> Read<Option<Counters>> {

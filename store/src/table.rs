@@ -38,10 +38,20 @@ pub(crate) enum Table {
     Feed = 15,
     /// Tenant, wave → wave.
     Waves = 16,
+    /// Tenant, number → audit entry; tenant 0 is the service itself.
+    Audit = 17,
+    /// Tenant, collection, key → a document of that collection.
+    Documents = 18,
 }
 
 impl Table {
-    pub(crate) const ALL: [Self; 17] = [
+    /// The tables of the first format; files of it get the others when they are opened.
+    pub(crate) const FIRST_FORMAT: [Self; 17] = {
+        let [first @ .., _, _] = Self::ALL;
+        first
+    };
+
+    pub(crate) const ALL: [Self; 19] = [
         Self::Meta,
         Self::Tenants,
         Self::Configs,
@@ -59,6 +69,8 @@ impl Table {
         Self::Marks,
         Self::Feed,
         Self::Waves,
+        Self::Audit,
+        Self::Documents,
     ];
 
     /// Tables whose every key starts with the tenant.
@@ -93,6 +105,8 @@ impl Table {
             Self::Marks => "marks",
             Self::Feed => "feed",
             Self::Waves => "waves",
+            Self::Audit => "audit",
+            Self::Documents => "documents",
         }
     }
 }

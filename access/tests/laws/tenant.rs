@@ -71,7 +71,7 @@ impl Tenant {
 
     fn moment(&self, in_wave: bool) -> Moment {
         let wave = in_wave.then(|| WaveId::from_bytes([255; 16]));
-        Moment { now: self.now, wave }
+        Moment { now: self.now, wave, request: None }
     }
 
     pub(crate) fn groups_of(&self, user: UserId) -> Vec<GroupId> {

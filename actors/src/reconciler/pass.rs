@@ -7,12 +7,13 @@
 mod steps;
 
 use access::wave::Wave;
-use access::{Event, EventType, GroupId, UserId, WaveId};
+use access::{Author, Event, EventType, GroupId, UserId, WaveId};
 use jiff::Timestamp;
 use ractor::{ActorRef, RpcReplyPort};
 use serde::Serialize;
 use store::{Changeset, Mark, Marked, Operation};
 
+use super::Asked;
 use crate::error::ChangeError;
 use crate::shared::Shared;
 use crate::tenant::TenantMessage;
@@ -76,6 +77,8 @@ pub(crate) struct Pass {
     failures: u32,
     /// The earliest end of a lock that was met and still counts.
     next_expiry: Option<Timestamp>,
+    /// In whose name it changes what it changes.
+    author: Author,
     reply_to: Option<RpcReplyPort<Result<Report, ChangeError>>>,
 }
 
@@ -128,8 +131,13 @@ impl Pass {
         trigger: Trigger,
         dry_run: bool,
         now: Timestamp,
-        reply_to: Option<RpcReplyPort<Result<Report, ChangeError>>>,
+        asked: Option<Asked>,
     ) -> Self {
+        let (author, reply_to) = asked.unzip();
+        let author = match (&trigger, author) {
+            (Trigger::Operator, Some(author)) => author,
+            (_, author) => Author::reconciler(author.and_then(|author| author.request)),
+        };
         let report = Report {
             id: WaveId::new(now).to_string(),
             trigger: trigger.name(),
@@ -142,7 +150,16 @@ impl Pass {
         };
         let place =
             if trigger.follows_marks() { Place::Marks(None) } else { Place::Accounts(None, None) };
-        Self { trigger, started_at: now, place, report, failures: 0, next_expiry: None, reply_to }
+        Self {
+            trigger,
+            started_at: now,
+            place,
+            report,
+            failures: 0,
+            next_expiry: None,
+            author,
+            reply_to,
+        }
     }
 
     /// Does one piece. Answers whether the pass is done.

@@ -1,6 +1,7 @@
 //! Changing a tenant's settings: committed against the revision that was read, then applied to
 //! all accounts at once.
 
+use access::Author;
 use access::settings::Settings;
 use serde_json::Value;
 use store::{Changeset, Marked, Operation, Refusal, Requirement};
@@ -16,12 +17,17 @@ const ATTEMPTS_MAX: usize = 8;
 impl Tenant {
     /// Applies a merge patch to the settings, and the new settings to every account that they
     /// affect; those pending in an open wave are left to it. Answers the new settings.
-    pub async fn patch_settings(&self, patch: &Value) -> Result<Settings, ChangeError> {
+    pub async fn patch_settings(
+        &self,
+        patch: &Value,
+        author: &Author,
+    ) -> Result<Settings, ChangeError> {
         let shared = self.shared();
-        let settings = attempt!(ATTEMPTS_MAX, self.try_patch_settings(patch))?;
+        let settings = attempt!(ATTEMPTS_MAX, self.try_patch_settings(patch, author))?;
         shared.reload_config()?;
-        match self.ask_reconciler(|reply_to| ReconcilerMessage::SettingsChanged { reply_to }).await
-        {
+        let author = author.clone();
+        let message = |reply_to| ReconcilerMessage::SettingsChanged { author, reply_to };
+        match self.ask_reconciler(message).await {
             Ok(_) => {}
             // The settings stand and the pass goes on; only the wait for it has ended.
             Err(error) => {
@@ -34,6 +40,7 @@ impl Tenant {
     async fn try_patch_settings(
         &self,
         patch: &Value,
+        author: &Author,
     ) -> Result<Result<Settings, Refusal>, ChangeError> {
         let shared = self.shared();
         let snapshot = shared.snapshot()?;
@@ -55,6 +62,7 @@ impl Tenant {
             return Ok(Ok(settings));
         }
         let change = Changeset::new(shared.key, shared.clock.now(), None)
+            .by(author.clone())
             .requiring(Requirement::Config(config.revision))
             .requiring(Requirement::GroupNames(config.group_names))
             .with(Operation::PutConfig { settings: Box::new(settings.clone()), bindings })

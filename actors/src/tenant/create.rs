@@ -5,14 +5,12 @@
 
 use std::sync::Arc;
 
-use access::lifecycle::{self, Changed, Moment};
+use access::lifecycle::{self, Changed};
 use access::projection::Profile;
-use access::{Event, EventType, GroupId, UserId, WaveId};
+use access::{Event, EventType, GroupId, UserId};
 use ractor::RpcReplyPort;
 use scim::resource::{Created, Resource};
-use store::{
-    Changeset, Expected, Marked, MemberChange, NewRecord, Operation, Record, Refusal, Requirement,
-};
+use store::{Expected, Marked, MemberChange, NewRecord, Operation, Record, Refusal, Requirement};
 
 use crate::error::ChangeError;
 use crate::group::values;
@@ -48,7 +46,7 @@ pub(super) fn user(
 ) {
     let shared = Arc::clone(shared);
     tokio::spawn(async move {
-        let outcome = create_user(&shared, id, &created, write.wave()).await;
+        let outcome = create_user(&shared, id, &created, &write).await;
         drop(write);
         // A requester that timed out does not take its create back.
         let _ = reply_to.send(outcome);
@@ -65,7 +63,7 @@ pub(super) fn group(
 ) {
     let shared = Arc::clone(shared);
     tokio::spawn(async move {
-        let outcome = create_group(&shared, id, created, write.wave()).await;
+        let outcome = create_group(&shared, id, created, &write).await;
         drop(write);
         let _ = reply_to.send(outcome);
     });
@@ -75,27 +73,28 @@ async fn create_user(
     shared: &Shared,
     id: UserId,
     created: &Created,
-    wave: WaveId,
+    write: &WriteGuard,
 ) -> Result<Record, ChangeError> {
-    attempt!(ATTEMPTS_MAX, try_create_user(shared, id, created, wave))
+    attempt!(ATTEMPTS_MAX, try_create_user(shared, id, created, write))
 }
 
 async fn try_create_user(
     shared: &Shared,
     id: UserId,
     created: &Created,
-    wave: WaveId,
+    write: &WriteGuard,
 ) -> Result<Result<Record, Refusal>, ChangeError> {
     let active = created.resource.active();
     let config = shared.config();
     let now = shared.clock.now();
     let profile = Profile::of(&created.resource, &config.fields);
-    let moment = Moment { now, wave: Some(wave) };
+    let moment = write.moment(now);
     let Changed { account, events } =
         lifecycle::create(id, profile, active.unwrap_or(true), &config.rules, moment);
     let record = new_record(&created.resource);
     let kept = first_record(&record, now);
-    let mut change = Changeset::new(shared.key, now, Some(wave))
+    let mut change = write
+        .changeset(now)
         .requiring(Requirement::Settings(config.settings_revision))
         .with(Operation::PutUser { id, expected: Expected::Absent, record })
         .with(Operation::PutAccount(Box::new(account)))
@@ -110,11 +109,11 @@ async fn create_group(
     shared: &Shared,
     id: GroupId,
     created: Created,
-    wave: WaveId,
+    write: &WriteGuard,
 ) -> Result<Record, ChangeError> {
     let Created { resource, members } = created;
     let members = values(members);
-    attempt!(ATTEMPTS_MAX, try_create_group(shared, id, &resource, &members, wave))
+    attempt!(ATTEMPTS_MAX, try_create_group(shared, id, &resource, &members, write))
 }
 
 async fn try_create_group(
@@ -122,14 +121,15 @@ async fn try_create_group(
     id: GroupId,
     resource: &Resource,
     members: &[String],
-    wave: WaveId,
+    write: &WriteGuard,
 ) -> Result<Result<Record, Refusal>, ChangeError> {
     let now = shared.clock.now();
     let record = new_record(resource);
     let kept = first_record(&record, now);
     let event =
         Event::group(EventType::GroupCreated, id).with("display_name", record.name.as_str());
-    let mut change = Changeset::new(shared.key, now, Some(wave))
+    let mut change = write
+        .changeset(now)
         .with(Operation::PutGroup { id, expected: Expected::Absent, record })
         .telling([event]);
     if !members.is_empty() {

@@ -1,6 +1,6 @@
 //! What a user actor can be told, and what it answers.
 
-use access::{Account, UserId, WaveId, Why};
+use access::{Account, Author, UserId, WaveId, Why};
 use jiff::Timestamp;
 use ractor::RpcReplyPort;
 use scim::patch::Patch;
@@ -52,6 +52,8 @@ pub(crate) enum UserMessage {
     Manual {
         /// Which one.
         act: ManualAct,
+        /// Who.
+        author: Author,
         /// Gets the account.
         reply_to: Answer<Account>,
     },
@@ -59,6 +61,8 @@ pub(crate) enum UserMessage {
     Reconcile {
         /// On whose behalf.
         cause: Cause,
+        /// In whose name.
+        author: Author,
         /// Gets what changed.
         reply_to: Answer<Reconciled>,
     },

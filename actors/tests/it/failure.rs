@@ -8,7 +8,7 @@ use serde_json::json;
 use store::MemoryStore;
 
 use crate::stores::{PanickingStore, StuckStore};
-use crate::test_tenant::{TestTenant, mins, secs};
+use crate::test_tenant::{OPERATOR, TestTenant, mins, secs};
 
 #[tokio::test(start_paused = true)]
 async fn a_user_actor_that_panics_costs_one_request_its_answer() {
@@ -94,7 +94,7 @@ async fn while_the_store_fails_nothing_changes_and_afterwards_everything_works()
     assert!(unavailable(acme.patch_group(staff, rename).await.unwrap_err()));
     assert!(unavailable(acme.lock(user, Some("admin")).await.unwrap_err()));
     let patch = json!({"default_role": "guest"});
-    assert!(unavailable(acme.tenant.patch_settings(&patch).await.unwrap_err()));
+    assert!(unavailable(acme.tenant.patch_settings(&patch, &OPERATOR).await.unwrap_err()));
     assert_eq!(acme.feed(), feed);
     assert_eq!(acme.role_of(user), "default");
 

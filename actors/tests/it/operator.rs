@@ -7,7 +7,7 @@ use actors::service::ManualAct;
 use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::test_tenant::{START, TestTenant, mins, secs};
+use crate::test_tenant::{OPERATOR, START, TestTenant, mins, secs};
 
 async fn member_of_staff() -> (TestTenant, UserId) {
     let acme = TestTenant::new().await;
@@ -27,7 +27,7 @@ async fn a_lock_pins_its_role_at_once_and_through_every_wave_and_sweep() {
     assert_eq!(acme.role_of(user), "admin");
     acme.create_group("Others", &[user.to_string()]).await;
     acme.advance(mins(90)).await;
-    acme.tenant.reconcile(false).await.unwrap();
+    acme.tenant.reconcile(false, OPERATOR).await.unwrap();
     assert_eq!(acme.role_of(user), "admin");
     assert_eq!(acme.account(user).why.rule, Rule::Lock);
 }
@@ -104,7 +104,7 @@ async fn a_role_set_by_hand_lasts_until_the_next_reconciliation() {
     acme.set_role(user, "admin").await.unwrap();
 
     assert_eq!((acme.role_of(user), acme.account(user).why.rule), ("admin".into(), Rule::Manual));
-    let report = acme.tenant.reconcile(false).await.unwrap();
+    let report = acme.tenant.reconcile(false, OPERATOR).await.unwrap();
     assert_eq!((report.examined, report.changed), (1, 1));
     assert_eq!(acme.role_of(user), "loanee");
 }
@@ -127,7 +127,7 @@ async fn an_operators_reconciliation_does_not_wait_for_an_open_wave() {
     acme.disable(user).await;
     acme.enable(user).await;
 
-    acme.tenant.reconcile(false).await.unwrap();
+    acme.tenant.reconcile(false, OPERATOR).await.unwrap();
 
     assert_eq!(acme.role_of(user), "loanee");
     assert!(!acme.is_pending(user));
@@ -152,6 +152,7 @@ async fn what_an_accounts_state_forbids_is_refused() {
     assert_eq!(refusal(acme.unlock(user).await), ManualError::Deleted);
 
     let nobody = UserId::new(START);
-    let answer = acme.tenant.act(nobody, ManualAct::Unlock { by: "operator".into() }).await;
+    let answer =
+        acme.tenant.act(nobody, ManualAct::Unlock { by: "operator".into() }, OPERATOR).await;
     assert!(matches!(answer, Err(ChangeError::NotFound)));
 }

@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 use store::MemoryStore;
 
-use crate::test_tenant::{START, TestTenant, secs};
+use crate::test_tenant::{OPERATOR, START, TestTenant, secs};
 
 fn life<T>(of: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -85,7 +85,7 @@ fn changed_settings_whose_pass_did_not_end_are_applied() {
         acme.settle().await;
         // Committed, and no actor has had a turn since.
         let patch = json!({"default_role": "guest"});
-        assert!(acme.tenant.patch_settings(&patch).now_or_never().is_none());
+        assert!(acme.tenant.patch_settings(&patch, &OPERATOR).now_or_never().is_none());
         assert_eq!(acme.role_of(user), "default");
         user
     });

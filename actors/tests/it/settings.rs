@@ -4,7 +4,7 @@ use actors::ChangeError;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::test_tenant::{TestTenant, secs};
+use crate::test_tenant::{OPERATOR, TestTenant, secs};
 
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
@@ -63,7 +63,7 @@ async fn refused_settings_change_nothing() {
     let acme = TestTenant::new().await;
     let before = acme.tenant.shared().config().revision;
 
-    let refused = acme.tenant.patch_settings(&json!({"default_role": ""})).await;
+    let refused = acme.tenant.patch_settings(&json!({"default_role": ""}), &OPERATOR).await;
 
     assert!(matches!(refused, Err(ChangeError::Settings(error)) if error.key == "default_role"));
     assert_eq!(acme.tenant.shared().config().revision, before);
@@ -77,7 +77,8 @@ async fn many_changes_of_settings_at_once_end_with_the_last_one_applied() {
 
     let patches: Vec<Value> =
         (0..40).map(|n| json!({"default_role": format!("role-{n}")})).collect();
-    let changes = patches.iter().map(|patch| acme.tenant.patch_settings(patch));
+    let operator = OPERATOR;
+    let changes = patches.iter().map(|patch| acme.tenant.patch_settings(patch, &operator));
     let done = join_all(changes).await;
     acme.advance(secs(5)).await;
 
@@ -95,7 +96,7 @@ async fn changed_settings_are_applied_though_too_many_passes_wait() {
     let user = acme.create_user("ada").await;
     acme.settle().await;
 
-    let passes = join_all((0..20).map(|_| acme.tenant.reconcile(false)));
+    let passes = join_all((0..20).map(|_| acme.tenant.reconcile(false, OPERATOR)));
     let change = acme.change_settings(json!({"default_role": "guest"}));
     let (passes, _) = tokio::join!(passes, change);
     acme.advance(secs(1)).await;

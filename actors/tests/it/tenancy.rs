@@ -1,6 +1,6 @@
 //! Tenants come and go, and see nothing of each other.
 
-use crate::test_tenant::{TestTenant, mins};
+use crate::test_tenant::{OPERATOR, TestTenant, mins};
 use actors::ChangeError;
 
 #[tokio::test(start_paused = true)]
@@ -10,14 +10,14 @@ async fn a_deleted_tenant_stops_and_one_of_the_same_id_sees_nothing_of_it() {
     acme.disable(user).await;
     let record = acme.snapshot().tenant(&"acme".parse().unwrap()).unwrap().unwrap();
 
-    acme.service.delete_tenant(&record.id).await.unwrap();
+    acme.service.delete_tenant(&record.id, OPERATOR).await.unwrap();
 
     assert!(acme.service.live_tenants().is_empty());
     assert!(matches!(acme.service.tenant(&record).await, Err(ChangeError::NotFound)));
     let refused = acme.set(user, "title", "x".into()).await;
     assert!(matches!(refused, Err(ChangeError::Unavailable { .. } | ChangeError::NotFound)));
 
-    let refused = acme.tenant.reconcile(true).await;
+    let refused = acme.tenant.reconcile(true, OPERATOR).await;
     assert!(matches!(refused, Err(ChangeError::Unavailable { .. })), "{refused:?}");
 
     let anew = TestTenant::create(acme.service.clone(), "acme").await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use access::wave::{Wave, WriteOutcome};
-use access::{Account, GroupId, Settings, TenantId, TokenId, UserId};
+use access::{Account, Author, GroupId, Settings, TenantId, TokenId, UserId};
 use actors::service::{ManualAct, Report};
 use actors::shared::WriteGuard;
 use actors::{ChangeError, Limits, Precondition, Service, Tenant, TokioClock};
@@ -19,6 +19,9 @@ use store::{MemoryStore, Record, Snapshot, Store};
 
 /// When every test begins.
 pub(crate) const START: Timestamp = Timestamp::constant(1_795_000_000, 0);
+
+/// Who acts by hand.
+pub(crate) const OPERATOR: Author = Author::operator(None);
 
 /// The silence after which a wave has settled, with a little to spare.
 pub(crate) const SETTLED: Duration = Duration::from_secs(62);
@@ -55,7 +58,7 @@ impl TestTenant {
             created_at: now,
             expires_at: None,
         };
-        service.create_tenant(tenant_id, id.into(), token).await.unwrap();
+        service.create_tenant(tenant_id, id.into(), token, OPERATOR).await.unwrap();
         Self::find(service, id).await
     }
 
@@ -96,7 +99,7 @@ impl TestTenant {
         outcome: WriteOutcome,
         request: impl AsyncFnOnce(&WriteGuard) -> Done<T>,
     ) -> Done<T> {
-        let guard = self.tenant.shared().begin_write();
+        let guard = self.tenant.shared().begin_write(Author::service());
         let answer = request(&guard).await;
         guard.done(if answer.is_ok() { outcome } else { WriteOutcome::Failed });
         answer
@@ -195,7 +198,7 @@ impl TestTenant {
     // --- what operators do -----------------------------------------------------------------------
 
     pub(crate) async fn change_settings(&self, patch: Value) -> Settings {
-        self.tenant.patch_settings(&patch).await.unwrap()
+        self.tenant.patch_settings(&patch, &OPERATOR).await.unwrap()
     }
 
     /// Maps each group, by name, to its role, in this order.
@@ -215,19 +218,21 @@ impl TestTenant {
         expires_at: Option<Timestamp>,
     ) -> Done<Account> {
         let (role, by) = (role.map(str::to_owned), "operator".to_owned());
-        self.tenant.act(user, ManualAct::Lock { role, reason: None, expires_at, by }).await
+        self.tenant
+            .act(user, ManualAct::Lock { role, reason: None, expires_at, by }, OPERATOR)
+            .await
     }
 
     pub(crate) async fn unlock(&self, user: UserId) -> Done<Account> {
-        self.tenant.act(user, ManualAct::Unlock { by: "operator".into() }).await
+        self.tenant.act(user, ManualAct::Unlock { by: "operator".into() }, OPERATOR).await
     }
 
     pub(crate) async fn set_role(&self, user: UserId, role: &str) -> Done<Account> {
-        self.tenant.act(user, ManualAct::SetRole { role: role.into() }).await
+        self.tenant.act(user, ManualAct::SetRole { role: role.into() }, OPERATOR).await
     }
 
     pub(crate) async fn dry_run(&self) -> Report {
-        self.tenant.reconcile(true).await.unwrap()
+        self.tenant.reconcile(true, OPERATOR).await.unwrap()
     }
 
     // --- what can be seen ------------------------------------------------------------------------

@@ -2,8 +2,10 @@
 
 use access::wave::Wave;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::Check;
+use crate::document::Collection;
 use crate::key::{self, TenantKey};
 use crate::kv::ReadError;
 use crate::record::{Mark, Marked};
@@ -39,12 +41,49 @@ impl Check<'_> {
             self.problem(Table::Feed, key, "the key has a wrong length");
             return Ok(());
         };
-        let last = self.feed.insert(tenant, number).unwrap_or_default();
+        let counters = self.live.get(&tenant).copied().flatten();
+        let trimmed = counters.map_or(0, |counters| counters.feed_trimmed);
+        let last = self.feed.insert(tenant, number).unwrap_or(trimmed);
         if number != last + 1 {
             self.problem(Table::Feed, key, &format!("the entry before it is {last}"));
         }
         if entry.get("seq").and_then(Value::as_u64) != Some(number) {
             self.problem(Table::Feed, key, "it says that it has another number");
+        }
+        Ok(())
+    }
+
+    pub(super) fn audit_entry(&mut self, tenant: TenantKey, key: &[u8], payload: &[u8]) -> Checked {
+        let damaged = || ReadError::Damaged { table: Table::Audit.name() };
+        let (hash, json) = payload.split_first_chunk::<32>().ok_or_else(damaged)?;
+        let number = key.get(4..).and_then(|number| number.try_into().ok());
+        let Some(number) = number.map(u64::from_be_bytes) else {
+            self.problem(Table::Audit, key, "the key has a wrong length");
+            return Ok(());
+        };
+        let counters = match self.live.get(&tenant) {
+            Some(counters) => *counters,
+            None => self.snapshot.counters(tenant).ok().flatten(),
+        };
+        let trimmed = counters.map_or(0, |counters| counters.audit_trimmed);
+        let before = self.audit.insert(tenant, (number, *hash));
+        let (last, hash_before) = before.unwrap_or((trimmed, [0; 32]));
+        if number != last + 1 {
+            self.problem(Table::Audit, key, &format!("the entry before it is {last}"));
+        }
+        // What the oldest entry continues is gone once retention has taken something away.
+        let continues = before.is_some() || trimmed == 0;
+        if continues && crate::plan::audit::chained(&hash_before, json) != *hash {
+            self.problem(Table::Audit, key, "it does not continue the entry before it");
+        }
+        Ok(())
+    }
+
+    pub(super) fn document(&mut self, key: &[u8], payload: &[u8]) -> Checked {
+        let _: Box<RawValue> = decode_json(Table::Documents, payload)?;
+        let collection = key.get(4).copied().and_then(Collection::from_number);
+        if collection.is_none() {
+            self.problem(Table::Documents, key, "there is no such collection");
         }
         Ok(())
     }

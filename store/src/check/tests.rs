@@ -85,6 +85,7 @@ fn rows_that_belong_to_nothing_are_found() {
         generation: 1,
         first_touched: jiff::Timestamp::UNIX_EPOCH,
         wave: None,
+        request: None,
     };
     let far = Marked::User(user(77));
     let strange = [

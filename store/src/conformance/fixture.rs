@@ -54,7 +54,14 @@ pub fn tenant_id(id: &str) -> TenantId {
 
 /// An account of a user.
 pub fn account(id: UserId, status: Status, revision: u64) -> Account {
-    let why = Why { rule: Rule::Default, mapping: None, group: None, since: at(0), wave: None };
+    let why = Why {
+        rule: Rule::Default,
+        mapping: None,
+        group: None,
+        since: at(0),
+        wave: None,
+        request: None,
+    };
     Account {
         id,
         user_name: "somebody".into(),
@@ -276,6 +283,17 @@ impl<'a> Fixture<'a> {
             std::ops::ControlFlow::Continue(())
         };
         self.snapshot().feed(self.tenant, 0, visit).unwrap();
+        entries
+    }
+
+    /// The audit log, from the start.
+    pub fn audit(&self) -> Vec<Value> {
+        let mut entries = Vec::new();
+        let visit = |entry| {
+            entries.push(entry);
+            std::ops::ControlFlow::Continue(())
+        };
+        self.snapshot().audit(self.tenant, 0, visit).unwrap();
         entries
     }
 }

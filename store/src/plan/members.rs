@@ -42,6 +42,8 @@ impl Named {
 struct Net {
     users: BTreeMap<UserId, bool>,
     groups: i64,
+    parked: Vec<String>,
+    unparked: Vec<String>,
     touched: bool,
 }
 
@@ -104,6 +106,7 @@ impl Change<'_, '_> {
             + net.groups;
         record.members = u32::try_from(i64::from(record.members) + delta).unwrap_or_default();
         self.committed.revision = Some(record.revision + 1);
+        self.audit_members(group, &[], &[], &net.parked, &net.unparked);
         self.members_changed(group, record, &added, &removed)
     }
 
@@ -123,6 +126,7 @@ impl Change<'_, '_> {
                 let parked = key::parked(self.tenant, value, group);
                 self.overlay.put(Table::Members, key, value.clone().into_bytes());
                 self.overlay.put(Table::Parked, parked, since);
+                net.parked.push(value.clone());
                 net.touched = true;
             }
         }
@@ -135,6 +139,7 @@ impl Change<'_, '_> {
             if self.overlay.get(Table::Members, &parked)?.is_some() {
                 self.overlay.delete(Table::Members, parked);
                 self.overlay.delete(Table::Parked, key::parked(self.tenant, value, group));
+                net.unparked.push(value.clone());
                 net.touched = true;
                 continue;
             }
@@ -167,6 +172,7 @@ impl Change<'_, '_> {
             if !wanted_parked.contains(value.as_str()) {
                 self.delete_parked(group, &value);
                 net.touched = true;
+                net.unparked.push(value);
             }
         }
         self.add(group, values, net)
@@ -203,7 +209,7 @@ impl Change<'_, '_> {
         self.overlay.delete(Table::Memberships, key::membership(self.tenant, member, group));
     }
 
-    fn delete_parked(&mut self, group: GroupId, value: &str) {
+    pub(super) fn delete_parked(&mut self, group: GroupId, value: &str) {
         self.overlay.delete(Table::Members, key::parked_member(self.tenant, group, value));
         self.overlay.delete(Table::Parked, key::parked(self.tenant, value, group));
     }
@@ -272,7 +278,7 @@ impl Change<'_, '_> {
         for (id, member) in self.known_members(group)? {
             self.delete_member(group, &id);
             if let Named::User(user) = member {
-                self.mark(Marked::User(user))?;
+                self.mark(Marked::User(user), true)?;
             }
         }
         for value in self.parked_members(group)? {

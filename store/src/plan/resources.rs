@@ -17,6 +17,8 @@ struct Tables {
     records: Table,
     names: Table,
     unique_attribute: &'static str,
+    /// What the audit log calls one.
+    object: &'static str,
 }
 
 const USERS: Tables = Tables {
@@ -24,6 +26,7 @@ const USERS: Tables = Tables {
     records: Table::Users,
     names: Table::UserNames,
     unique_attribute: "userName",
+    object: "user",
 };
 
 const GROUPS: Tables = Tables {
@@ -31,6 +34,7 @@ const GROUPS: Tables = Tables {
     records: Table::Groups,
     names: Table::GroupNames,
     unique_attribute: "displayName",
+    object: "group",
 };
 
 impl Change<'_, '_> {
@@ -143,6 +147,8 @@ impl Change<'_, '_> {
             body: new.body,
         };
         self.committed.revision = Some(record.revision);
+        let body_before = before.as_ref().map(|before| before.body.as_slice());
+        self.audit_json(tables.object, text(id), body_before, Some(&record.body), &[])?;
         self.overlay.put(tables.records, record_key, record.encode());
         Ok(before)
     }
@@ -156,6 +162,7 @@ impl Change<'_, '_> {
         let record_key = key::Key::tenant(self.tenant).id(id).done();
         let record = self.record(tables.records, &record_key)?.ok_or(Refusal::Gone)?;
         check_revision(&record, expected)?;
+        self.audit_json(tables.object, text(id), Some(&record.body), None, &[])?;
         self.overlay.delete(tables.records, record_key);
         self.overlay.delete(tables.names, key::name(self.tenant, &fold(&record.name)));
         if let Some(external_id) = &record.external_id {
@@ -191,8 +198,9 @@ impl Change<'_, '_> {
         if added.is_empty() && removed.is_empty() {
             return Ok(());
         }
+        self.audit_members(group, added, removed, &[], &[]);
         for user in added.iter().chain(removed) {
-            self.mark(Marked::User(*user))?;
+            self.mark(Marked::User(*user), true)?;
         }
         self.tell(
             Event::group(EventType::GroupMembersChanged, group)
@@ -203,6 +211,10 @@ impl Change<'_, '_> {
                 .with("removed_count", removed.len()),
         )
     }
+}
+
+fn text(id: &[u8; 16]) -> String {
+    UserId::from_bytes(*id).to_string()
 }
 
 /// Users that one event names; the counts tell of the rest.

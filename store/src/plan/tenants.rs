@@ -2,7 +2,9 @@
 
 use access::settings::Settings;
 use access::{Bindings, GroupId, TenantId, TokenId};
+use serde_json::{Value, json};
 
+use super::audit::Changed;
 use super::{Change, Planned};
 use crate::changeset::Refusal;
 use crate::key::{self, Key, TenantKey};
@@ -20,6 +22,15 @@ pub(crate) const PURGE: &[u8] = b"purge/";
 
 pub(crate) fn purge_key(tenant: TenantKey) -> Vec<u8> {
     [PURGE, &tenant.0.to_be_bytes()].concat()
+}
+
+/// A token without its secret.
+fn shown(token: &Token) -> Value {
+    json!({
+        "label": token.label,
+        "created_at": token.created_at,
+        "expires_at": token.expires_at,
+    })
 }
 
 impl Change<'_, '_> {
@@ -47,6 +58,8 @@ impl Change<'_, '_> {
         let counters = Counters { config: 1, settings: 1, ..Counters::default() };
         self.overlay.put(Table::Counters, Key::tenant(key).done(), counters.encode());
         self.committed.tenant = Some(key);
+        let after = json!({"id": tenant.id, "name": tenant.name});
+        self.audit.push(Changed::new("tenant", tenant.id.to_string()).after(&after));
         self.put_token(key, token)
     }
 
@@ -59,6 +72,8 @@ impl Change<'_, '_> {
         self.overlay.delete(Table::Tenants, tenant_key);
         self.overlay.delete(Table::Counters, Key::tenant(tenant.key).done());
         self.overlay.put(Table::Meta, purge_key(tenant.key), Vec::new());
+        let before = json!({"id": tenant.id, "name": tenant.name});
+        self.audit.push(Changed::new("tenant", id.to_string()).before(&before));
         self.committed.tenant = Some(tenant.key);
         // The counters are gone for good, also if this very change has counted something.
         self.is_deleted |= tenant.key == self.tenant;
@@ -83,7 +98,9 @@ impl Change<'_, '_> {
     }
 
     pub(super) fn put_config(&mut self, settings: Settings, bindings: Bindings) -> Planned<()> {
+        let before = self.overlay.get(Table::Configs, &Key::tenant(self.tenant).done())?;
         let payload = encode_json(Table::Configs, &StoredConfig { settings, bindings })?;
+        self.audit_settings(before.as_deref(), &payload)?;
         self.overlay.put(Table::Configs, Key::tenant(self.tenant).done(), payload);
         self.counters.config += 1;
         self.counters.settings += 1;
@@ -95,7 +112,7 @@ impl Change<'_, '_> {
     pub(super) fn bind_mapping(&mut self, group: GroupId, name: &str) -> Planned<()> {
         let Some(config) = self.stored_config()? else { return Ok(()) };
         match config.bindings.group_named(&config.settings, group, name) {
-            Some(bindings) => self.put_bindings(config, bindings),
+            Some(bindings) => self.put_bindings(&config, bindings),
             None => Ok(()),
         }
     }
@@ -114,7 +131,7 @@ impl Change<'_, '_> {
         });
         match (unread, rebound) {
             (Some(error), _) => Err(error.into()),
-            (None, Some(bindings)) => self.put_bindings(config, bindings),
+            (None, Some(bindings)) => self.put_bindings(&config, bindings),
             (None, None) => Ok(()),
         }
     }
@@ -123,30 +140,32 @@ impl Change<'_, '_> {
         self.load_json(Table::Configs, &Key::tenant(self.tenant).done())
     }
 
-    fn put_bindings(&mut self, before: StoredConfig, bindings: Bindings) -> Planned<()> {
+    fn put_bindings(&mut self, before: &StoredConfig, bindings: Bindings) -> Planned<()> {
         let gained: Vec<GroupId> = bindings.gained_since(&before.bindings).collect();
-        let config = StoredConfig { settings: before.settings, bindings };
+        let config = StoredConfig { settings: before.settings.clone(), bindings };
         let payload = encode_json(Table::Configs, &config)?;
+        let bound = Changed::new("bindings", "");
+        self.audit.push(bound.before(&json!(before.bindings)).after(&json!(config.bindings)));
         self.overlay.put(Table::Configs, Key::tenant(self.tenant).done(), payload);
         self.counters.config += 1;
         self.committed.rebound = true;
         for group in gained {
-            self.mark(Marked::Group(group))?;
+            self.mark(Marked::Group(group), true)?;
         }
         Ok(())
     }
 
     pub(super) fn put_token(&mut self, tenant: TenantKey, token: &Token) -> Planned<()> {
         let payload = encode_json(Table::Tokens, token)?;
+        self.audit.push(Changed::new("token", token.id.to_string()).after(&shown(token)));
         self.overlay.put(Table::Tokens, key::token(tenant, token.id), payload);
         Ok(())
     }
 
     pub(super) fn delete_token(&mut self, id: TokenId) -> Planned<()> {
         let key = key::token(self.tenant, id);
-        if self.overlay.get(Table::Tokens, &key)?.is_none() {
-            return Err(Refusal::Gone.into());
-        }
+        let before: Token = self.load_json(Table::Tokens, &key)?.ok_or(Refusal::Gone)?;
+        self.audit.push(Changed::new("token", id.to_string()).before(&shown(&before)));
         self.overlay.delete(Table::Tokens, key);
         Ok(())
     }

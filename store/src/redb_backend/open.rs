@@ -186,8 +186,8 @@ pub(super) fn prepare(database: &Database, path: &Path) -> Result<(), OpenError>
         if transaction.list_tables()?.next().is_none() {
             return Ok(None);
         }
-        // All tables and the format were written at once: if one is missing, it was lost.
-        for table in Table::ALL {
+        // All tables of a format were written with it: if one is missing, it was lost.
+        for table in Table::FIRST_FORMAT {
             transaction.open_table(definition(table))?;
         }
         let meta = transaction.open_table(definition(Table::Meta))?;
@@ -200,7 +200,10 @@ pub(super) fn prepare(database: &Database, path: &Path) -> Result<(), OpenError>
         let payload = crate::record::open(Table::Meta, FORMAT_KEY, &sealed).ok();
         let format = payload.and_then(|bytes| bytes.try_into().ok()).map(u32::from_le_bytes);
         return match format {
-            Some(FORMAT) => Ok(()),
+            Some(FORMAT) => all_tables(database).map_err(|error| failed(error.to_string())),
+            // The second format has more tables, and longer counters and marks, of which the
+            // shorter ones can still be read.
+            Some(1) => stamp(database).map_err(failed),
             Some(found) if found > FORMAT => Err(OpenError::Newer { found }),
             _ => Err(OpenError::Damaged {
                 path: path.to_owned(),
@@ -208,9 +211,23 @@ pub(super) fn prepare(database: &Database, path: &Path) -> Result<(), OpenError>
             }),
         };
     }
+    stamp(database).map_err(failed)
+}
+
+/// Sees to it that no table is missing.
+fn all_tables(database: &Database) -> Result<(), redb::Error> {
+    let transaction = database.begin_read()?;
+    for table in Table::ALL {
+        transaction.open_table(definition(table))?;
+    }
+    Ok(())
+}
+
+/// Makes the tables that are not there, and says that the file has this version's format.
+fn stamp(database: &Database) -> Result<(), String> {
     let format = crate::record::seal(Table::Meta, FORMAT_KEY, FORMAT.to_le_bytes().to_vec());
     let writes = vec![(Table::Meta, FORMAT_KEY.to_vec(), Some(format))];
     write(database, writes, &Table::ALL).map_err(|error| match error {
-        WriteError::NotWritten(reason) | WriteError::Unknown(reason) => failed(reason),
+        WriteError::NotWritten(reason) | WriteError::Unknown(reason) => reason,
     })
 }

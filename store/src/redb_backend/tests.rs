@@ -42,3 +42,20 @@ fn the_data_of_a_running_store_is_in_use() {
     let other = File::open(directory.path()).unwrap();
     assert!(matches!(other.try_lock(), Err(TryLockError::WouldBlock)));
 }
+
+#[test]
+fn a_file_of_the_first_format_gets_what_it_lacks() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("slackwater.redb");
+    let database = Database::create(&path).unwrap();
+    let first = 1_u32.to_le_bytes().to_vec();
+    let sealed = crate::record::seal(Table::Meta, FORMAT_KEY, first);
+    let writes = vec![(Table::Meta, FORMAT_KEY.to_vec(), Some(sealed))];
+    write(&database, writes, &Table::FIRST_FORMAT).unwrap();
+    drop(database);
+
+    let store = RedbStore::open(directory.path(), &RedbStoreOptions::default()).unwrap();
+    crate::conformance::audit::a_change_is_audited_with_its_author(&store);
+    drop(store);
+    RedbStore::open(directory.path(), &RedbStoreOptions::default()).unwrap();
+}

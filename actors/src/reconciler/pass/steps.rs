@@ -1,7 +1,7 @@
 //! The pieces of a pass: who is concerned, who differs, who is asked.
 
 use access::lifecycle::{self, Moment};
-use access::{Account, GroupId, UserId, WaveId};
+use access::{Account, Author, GroupId, UserId, WaveId};
 use futures_util::{StreamExt, stream};
 use ractor::ActorRef;
 use ractor::rpc::CallResult;
@@ -131,7 +131,7 @@ impl Pass {
         let config = shared.config();
         {
             let snapshot = shared.snapshot()?;
-            let moment = Moment { now: shared.clock.now(), wave };
+            let moment = Moment { now: shared.clock.now(), wave, request: None };
             for (user, generation) in users {
                 self.report.examined += 1;
                 match self.look(shared, &snapshot, &config, user, moment) {
@@ -200,7 +200,7 @@ impl Pass {
                 return self.all_accounts_done(shared, mark).await;
             };
             self.place = Place::Accounts(Some(last), mark);
-            let moment = Moment { now: shared.clock.now(), wave: None };
+            let moment = Moment { now: shared.clock.now(), wave: None, request: None };
             let wave_is_open = shared.open_wave().is_some();
             for (account, groups) in &accounts {
                 let end = account.lock.as_ref().and_then(|lock| lock.expires_at);
@@ -263,8 +263,9 @@ impl Pass {
         tenant: &ActorRef<TenantMessage>,
         ask: Vec<(UserId, Cause)>,
     ) -> Result<(), ChangeError> {
+        let author = &self.author;
         let mut answers = stream::iter(ask)
-            .map(|(user, cause)| ask_actor(shared, tenant, user, cause))
+            .map(|(user, cause)| ask_actor(shared, tenant, user, cause, author.clone()))
             .buffer_unordered(IN_FLIGHT_MAX);
         let mut failed = None;
         let mut changes = Vec::new();
@@ -347,10 +348,12 @@ async fn ask_actor(
     tenant: &ActorRef<TenantMessage>,
     user: UserId,
     cause: Cause,
+    author: Author,
 ) -> Result<Reconciled, ChangeError> {
     shared.tenant_observed.sent();
-    let message =
-        |reply_to| TenantMessage::User(user, Box::new(UserMessage::Reconcile { cause, reply_to }));
+    let message = |reply_to| {
+        TenantMessage::User(user, Box::new(UserMessage::Reconcile { cause, author, reply_to }))
+    };
     match tenant.call(message, Some(ACCOUNT_WAIT_MAX)).await {
         Ok(CallResult::Success(answer)) => answer,
         Ok(CallResult::Timeout) => {

@@ -1,0 +1,266 @@
+//! The audit log: what each change did to what, by whom.
+//!
+//! An entry is made here, in the transaction, out of the rows that really change: nobody who
+//! changes something can forget it, and no change is kept without its entry. Entries continue each
+//! other: each carries the SHA-256 of itself and the hash of the one before, so that one that was
+//! altered or taken out shows.
+
+use std::collections::BTreeMap;
+
+use access::{Account, GroupId, UserId, WaveId};
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::{Change, PlanError, Planned};
+use crate::document::{Collection, DocumentKey};
+use crate::hex::Hex;
+use crate::key;
+use crate::kv::ReadError;
+use crate::table::Table;
+
+/// Members that one entry names; the counts tell of the rest.
+const NAMED_MAX: usize = 1_000;
+/// What an account says of its access; the rest is its user's.
+const ACCOUNT_KEYS: [&str; 5] = ["status", "role", "lock", "why", "withheld"];
+
+/// Attributes by name.
+type Attributes = BTreeMap<String, Box<RawValue>>;
+
+/// What became of one thing. Of something that stays, only what differs.
+#[derive(Serialize)]
+pub(super) struct Changed {
+    object: &'static str,
+    id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<Box<RawValue>>,
+}
+
+#[derive(Serialize)]
+struct Entry<'a> {
+    seq: u64,
+    at: String,
+    actor: &'a access::Author,
+    request: Option<access::RequestId>,
+    wave: Option<WaveId>,
+    changes: &'a [Changed],
+}
+
+impl Changed {
+    pub(super) fn new(object: &'static str, id: impl Into<String>) -> Self {
+        Self { object, id: id.into(), before: None, after: None }
+    }
+
+    pub(super) fn before(mut self, value: &Value) -> Self {
+        self.before = to_raw_value(value).ok();
+        self
+    }
+
+    pub(super) fn after(mut self, value: &Value) -> Self {
+        self.after = to_raw_value(value).ok();
+        self
+    }
+}
+
+impl Change<'_, '_> {
+    /// Writes the change's entry, if it changed anything that is audited.
+    pub(super) fn write_audit(&mut self) -> Planned<()> {
+        if self.audit.is_empty() || self.is_deleted {
+            return Ok(());
+        }
+        self.counters.audit += 1;
+        let entry = Entry {
+            seq: self.counters.audit,
+            at: format!("{:.3}", self.now),
+            actor: &self.author,
+            request: self.author.request,
+            wave: self.wave,
+            changes: &self.audit,
+        };
+        let json = crate::snapshot::encode_json(Table::Audit, &entry)?;
+        let hash = chained(&self.counters.audit_hash, &json);
+        self.counters.audit_hash = hash;
+        let mut payload = hash.to_vec();
+        payload.extend(json);
+        self.overlay.put(Table::Audit, key::audit(self.tenant, self.counters.audit), payload);
+        Ok(())
+    }
+
+    /// A resource or a document was put or deleted: both as JSON objects.
+    pub(super) fn audit_json(
+        &mut self,
+        object: &'static str,
+        id: String,
+        before: Option<&[u8]>,
+        after: Option<&[u8]>,
+        secret_keys: &[&str],
+    ) -> Planned<()> {
+        let mut changed = Changed::new(object, id);
+        match (before, after) {
+            // What comes or goes stands there whole, and need not be taken apart.
+            (None, Some(json)) if secret_keys.is_empty() => changed.after = Some(raw(json)?),
+            (Some(json), None) if secret_keys.is_empty() => changed.before = Some(raw(json)?),
+            (before, after) => {
+                let is_new_or_gone = before.is_none() || after.is_none();
+                let mut before = before.map_or(Ok(Attributes::new()), attributes)?;
+                let mut after = after.map_or(Ok(Attributes::new()), attributes)?;
+                if !is_new_or_gone {
+                    keep_differences(&mut before, &mut after);
+                }
+                if before.is_empty() && after.is_empty() {
+                    return Ok(());
+                }
+                for side in [&mut before, &mut after] {
+                    redact(side, secret_keys)?;
+                }
+                changed.before = whole(&before)?;
+                changed.after = whole(&after)?;
+            }
+        }
+        self.audit.push(changed);
+        Ok(())
+    }
+
+    pub(super) fn audit_document(
+        &mut self,
+        collection: Collection,
+        key: &DocumentKey,
+        before: Option<&[u8]>,
+        after: Option<&[u8]>,
+    ) -> Planned<()> {
+        let named: Option<Value> =
+            after.or(before).and_then(|json| serde_json::from_slice(json).ok());
+        let id = named.as_ref().and_then(|json| json.get("id")).and_then(Value::as_str);
+        let id = id.map_or_else(|| Hex(key.as_bytes()).to_string(), str::to_owned);
+        self.audit_json(collection.name(), id, before, after, collection.secret_keys())
+    }
+
+    /// An account changed: its access, that is. What else it shows is its user's, who has an entry.
+    pub(super) fn audit_account(
+        &mut self,
+        account: &Account,
+        before: Option<&[u8]>,
+        after: &[u8],
+    ) -> Planned<()> {
+        let mut before = before.map_or(Ok(Attributes::new()), access_of)?;
+        let mut after = access_of(after)?;
+        keep_differences(&mut before, &mut after);
+        if before.is_empty() && after.is_empty() {
+            return Ok(());
+        }
+        let mut changed = Changed::new("account", account.id.to_string());
+        changed.before = whole(&before)?;
+        changed.after = whole(&after)?;
+        self.audit.push(changed);
+        Ok(())
+    }
+
+    pub(super) fn audit_forgotten_account(&mut self, user: UserId, payload: &[u8]) -> Planned<()> {
+        let mut changed = Changed::new("account", user.to_string());
+        changed.before = Some(raw(payload.get(8..).unwrap_or_default())?);
+        self.audit.push(changed);
+        Ok(())
+    }
+
+    /// A tenant's settings changed: those that did.
+    pub(super) fn audit_settings(&mut self, before: Option<&[u8]>, after: &[u8]) -> Planned<()> {
+        let settings = |json: &[u8]| match attributes(json)?.remove("settings") {
+            Some(settings) => attributes(settings.get().as_bytes()),
+            None => Err(damaged()),
+        };
+        let mut before = before.map_or(Ok(Attributes::new()), settings)?;
+        let mut after = settings(after)?;
+        keep_differences(&mut before, &mut after);
+        if !before.is_empty() || !after.is_empty() {
+            let mut changed = Changed::new("settings", "");
+            changed.before = whole(&before)?;
+            changed.after = whole(&after)?;
+            self.audit.push(changed);
+        }
+        Ok(())
+    }
+
+    /// Users and values that joined or left a group.
+    pub(super) fn audit_members(
+        &mut self,
+        group: GroupId,
+        joined: &[UserId],
+        left: &[UserId],
+        parked: &[String],
+        unparked: &[String],
+    ) {
+        let users = |users: &[UserId]| {
+            users.iter().take(NAMED_MAX).map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let side = |members: Vec<String>, count: usize, parked: &[String]| {
+            let named: Vec<&String> = parked.iter().take(NAMED_MAX).collect();
+            json!({"members": members, "members_count": count, "parked": named})
+        };
+        let is_empty = |users: &[UserId], values: &[String]| users.is_empty() && values.is_empty();
+        let mut changed = Changed::new("group", group.to_string());
+        if !is_empty(left, unparked) {
+            changed = changed.before(&side(users(left), left.len(), unparked));
+        }
+        if !is_empty(joined, parked) {
+            changed = changed.after(&side(users(joined), joined.len(), parked));
+        }
+        if changed.before.is_some() || changed.after.is_some() {
+            self.audit.push(changed);
+        }
+    }
+}
+
+/// The hash of an entry that follows one with the hash `previous`.
+pub(crate) fn chained(previous: &[u8; 32], json: &[u8]) -> [u8; 32] {
+    Sha256::new().chain_update(previous).chain_update(json).finalize().into()
+}
+
+fn damaged() -> PlanError {
+    ReadError::Damaged { table: Table::Audit.name() }.into()
+}
+
+fn attributes(json: &[u8]) -> Planned<Attributes> {
+    serde_json::from_slice(json).map_err(|_| damaged())
+}
+
+/// What an account's row says of its access.
+fn access_of(payload: &[u8]) -> Planned<Attributes> {
+    let mut all = attributes(payload.get(8..).unwrap_or_default())?;
+    all.retain(|key, value| ACCOUNT_KEYS.contains(&key.as_str()) && value.get() != "null");
+    Ok(all)
+}
+
+fn raw(json: &[u8]) -> Planned<Box<RawValue>> {
+    serde_json::from_slice(json).map_err(|_| damaged())
+}
+
+fn whole(attributes: &Attributes) -> Planned<Option<Box<RawValue>>> {
+    if attributes.is_empty() {
+        return Ok(None);
+    }
+    to_raw_value(attributes).map(Some).map_err(|_| damaged())
+}
+
+/// Leaves out what is the same on both sides. Both were written by us, so the same value is the
+/// same text.
+fn keep_differences(before: &mut Attributes, after: &mut Attributes) {
+    before.retain(|key, value| match after.get(key) {
+        Some(other) if other.get() == value.get() => {
+            after.remove(key);
+            false
+        }
+        _ => true,
+    });
+}
+
+fn redact(attributes: &mut Attributes, secret_keys: &[&str]) -> Planned<()> {
+    for key in secret_keys {
+        if let Some(value) = attributes.get_mut(*key) {
+            *value = to_raw_value("(secret)").map_err(|_| damaged())?;
+        }
+    }
+    Ok(())
+}
