@@ -111,12 +111,15 @@ impl<'a> Overlay<'a> {
                 to.insert(key.clone());
             }
         }
+        // As above: rows not on disk yet do not count.
+        let mut found = 0;
         self.base.scan(table, &Range::prefix(prefix), Order::Ascending, &mut |key, _| {
-            if keys.len() >= limit {
+            if found >= limit {
                 return ControlFlow::Break(());
             }
             if !gone.contains(key) {
                 keys.insert(key.to_vec());
+                found += 1;
             }
             ControlFlow::Continue(())
         })?;
