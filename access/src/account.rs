@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::brake::Withheld;
 use crate::id::{RequestId, UserId, WaveId};
 
 /// Whether the directory lets the user in.
@@ -88,6 +89,16 @@ impl Lock {
     }
 }
 
+/// What the rules would give a locked account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shadow {
+    /// The role.
+    pub role: String,
+    /// Since when it is another one than the account has; none while it is the same.
+    #[serde(default)]
+    pub differs_since: Option<Timestamp>,
+}
+
 /// What the vendor's app sees of a user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
@@ -113,8 +124,14 @@ pub struct Account {
     /// The lock, if there is one.
     #[serde(default)]
     pub lock: Option<Lock>,
+    /// While it is locked: what the rules would give.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<Shadow>,
     /// Why it has that role.
     pub why: Why,
+    /// A change of role that the rules call for and that is not made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withheld: Option<Withheld>,
     /// The attributes that `field_mappings` names.
     #[serde(default)]
     pub fields: BTreeMap<String, Value>,

@@ -9,9 +9,11 @@
 
 pub mod account;
 pub mod author;
+pub mod brake;
 pub mod decide;
 pub mod duration;
 pub mod event;
+pub mod explain;
 pub mod id;
 pub mod lifecycle;
 pub mod mapping;
@@ -21,6 +23,7 @@ pub mod wave;
 
 pub use account::{Account, Lock, Rule, Status, Why};
 pub use author::{Author, AuthorKind};
+pub use brake::{Hold, HoldState, Withheld, WithheldReason};
 pub use decide::{Decision, Facts, decide_role};
 pub use event::{Event, EventType};
 pub use id::{GroupId, HoldId, RequestId, TenantId, TokenId, UserId, WaveId};

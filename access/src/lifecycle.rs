@@ -7,10 +7,11 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::account::{Account, Lock, Rule, Status, Why};
+use crate::account::{Account, Lock, Rule, Shadow, Status, Why};
+use crate::brake::{self, Withheld, WithheldReason};
 use crate::decide::{Decision, Facts, decide_role};
 use crate::event::{Event, EventType};
-use crate::id::{GroupId, RequestId, UserId, WaveId};
+use crate::id::{GroupId, HoldId, RequestId, UserId, WaveId};
 use crate::mapping::RoleRules;
 use crate::projection::Profile;
 
@@ -97,7 +98,9 @@ pub fn create(
         status_since: moment.now,
         role: decision.role,
         lock: None,
+        shadow: None,
         why,
+        withheld: None,
         fields: profile.fields,
         created_at: moment.now,
         revision: 0,
@@ -123,6 +126,7 @@ pub fn update(
             next.status_since = moment.now;
             let before = next.role.clone();
             decide(&mut next, &[], rules, moment);
+            note_shadow(&mut next, &[], rules, moment);
             events.push(
                 Event::account(EventType::AccountDisabled, next.id)
                     .with_roles(before.as_deref(), next.role.as_deref())
@@ -152,6 +156,8 @@ pub fn delete(account: &Account, moment: Moment) -> Changed {
     next.status = Status::Deleted;
     next.status_since = moment.now;
     next.lock = None;
+    next.shadow = None;
+    next.withheld = None;
     next.role = None;
     next.why = moment.why_plain(Rule::Deleted);
     let event = Event::account(EventType::AccountDeleted, next.id)
@@ -161,17 +167,57 @@ pub fn delete(account: &Account, moment: Moment) -> Changed {
     Changed { account: next, events: vec![event] }
 }
 
-/// The account with the role that the rules give now. The only way a group comes to count.
+/// The account with the role that the rules give now. The only way a group comes to count. A lock
+/// that has ended goes; a change that is withheld stays so while its reason counts.
 pub fn reconcile(
     account: &Account,
     groups: &[GroupId],
     rules: &RoleRules,
     moment: Moment,
 ) -> Changed {
-    let mut next = account.clone();
-    decide(&mut next, groups, rules, moment);
-    let events = role_changed(account, &next).into_iter().collect();
+    let (mut next, mut events) = without_ended_lock(account, moment);
+    let decision = decision_on(&next, groups, rules, moment);
+    let stays = next
+        .withheld
+        .as_ref()
+        .is_some_and(|withheld| withheld.still_counts(&next, &decision, groups, rules));
+    if !stays {
+        take(&mut next, decision, moment);
+    }
+    note_shadow(&mut next, groups, rules, moment);
+    events.extend(role_changed(account, &next));
     Changed { account: next, events }
+}
+
+/// The account as it is, with the change that the rules call for withheld. Nobody hears of it: no
+/// role changes.
+pub fn withhold(
+    account: &Account,
+    reason: WithheldReason,
+    hold: Option<HoldId>,
+    groups: &[GroupId],
+    rules: &RoleRules,
+    moment: Moment,
+) -> Changed {
+    let (mut next, events) = without_ended_lock(account, moment);
+    let decision = decision_on(&next, groups, rules, moment);
+    let known = next.withheld.take().filter(|known| known.reason == reason && known.hold == hold);
+    let since = known.map_or(moment.now, |known| known.since);
+    let decided_on = brake::decided_on(groups, rules);
+    next.withheld = Some(Withheld::new(reason, hold, &decision, since, decided_on));
+    note_shadow(&mut next, groups, rules, moment);
+    Changed { account: next, events }
+}
+
+/// The account with the change made that was withheld.
+pub fn release(
+    account: &Account,
+    groups: &[GroupId],
+    rules: &RoleRules,
+    moment: Moment,
+) -> Changed {
+    let free = Account { withheld: None, ..account.clone() };
+    reconcile(&free, groups, rules, moment)
 }
 
 /// The account locked: to the lock's role at once, unless it is disabled and disabling comes
@@ -195,6 +241,7 @@ pub fn lock(
     }
     next.lock = Some(lock);
     decide(&mut next, groups, rules, moment);
+    note_shadow(&mut next, groups, rules, moment);
     let mut events = vec![event];
     events.extend(role_changed(account, &next));
     Ok(Changed { account: next, events })
@@ -216,6 +263,7 @@ pub fn unlock(
     if next.lock.take().is_none() {
         return Ok(Changed { account: next, events: Vec::new() });
     }
+    next.shadow = None;
     decide(&mut next, groups, rules, moment);
     let mut events = vec![Event::account(EventType::AccountUnlocked, next.id).with("by", by)];
     events.extend(role_changed(account, &next));
@@ -232,16 +280,57 @@ pub fn set_role(account: &Account, role: &str, moment: Moment) -> Result<Changed
     }
     let mut next = account.clone();
     next.role = Some(role.to_owned());
+    next.withheld = None;
     next.why = moment.why_plain(Rule::Manual);
     let events = role_changed(account, &next).into_iter().collect();
     Ok(Changed { account: next, events })
 }
 
-/// Puts the role that the rules give into `account`. `since` stays while rule, group and role do.
+/// The account, and what to tell, once a lock that has ended is off it.
+fn without_ended_lock(account: &Account, moment: Moment) -> (Account, Vec<Event>) {
+    let mut next = account.clone();
+    let mut events = Vec::new();
+    if next.lock.take_if(|lock| !lock.holds_at(moment.now)).is_some() {
+        next.shadow = None;
+        events.push(Event::account(EventType::AccountUnlocked, next.id).with("by", "expiry"));
+    }
+    (next, events)
+}
+
+/// What the rules give the account now.
+pub fn decision_on(
+    account: &Account,
+    groups: &[GroupId],
+    rules: &RoleRules,
+    moment: Moment,
+) -> Decision {
+    let lock = account.lock.as_ref();
+    decide_role(&Facts { status: account.status, lock, groups, now: moment.now }, rules)
+}
+
+/// Keeps in mind what the rules would give an account that is locked.
+fn note_shadow(account: &mut Account, groups: &[GroupId], rules: &RoleRules, moment: Moment) {
+    if !account.is_locked_at(moment.now) {
+        account.shadow = None;
+        return;
+    }
+    let facts = Facts { status: account.status, lock: None, groups, now: moment.now };
+    let role = decide_role(&facts, rules).role.unwrap_or_default();
+    let since = account.shadow.as_ref().and_then(|shadow| shadow.differs_since);
+    let differs = account.role.as_ref() != Some(&role);
+    let differs_since = differs.then(|| since.unwrap_or(moment.now));
+    account.shadow = Some(Shadow { role, differs_since });
+}
+
+/// Puts the role that the rules give into `account`.
 fn decide(account: &mut Account, groups: &[GroupId], rules: &RoleRules, moment: Moment) {
-    let facts =
-        Facts { status: account.status, lock: account.lock.as_ref(), groups, now: moment.now };
-    let decision = decide_role(&facts, rules);
+    let decision = decision_on(account, groups, rules, moment);
+    take(account, decision, moment);
+}
+
+/// Puts a decided role into `account`. `since` stays while rule, group and role do.
+fn take(account: &mut Account, decision: Decision, moment: Moment) {
+    account.withheld = None;
     let same = account.role == decision.role
         && account.why.rule == decision.rule
         && account.why.group == decision.group;
