@@ -6,6 +6,7 @@ pub mod actors;
 pub mod backup;
 pub mod changes;
 pub mod groups;
+pub mod holds;
 pub mod page;
 pub mod problem;
 pub mod reconcile;
@@ -48,7 +49,12 @@ pub fn router(app: App) -> Router<App> {
         .route("/tokens", get(tokens::list).post(tokens::create))
         .route("/tokens/{token}", delete(tokens::delete))
         .route("/settings", get(settings::show).patch(settings::patch))
+        .route("/settings/preview", post(settings::preview))
         .route("/groups", get(groups::list))
+        .route("/holds", get(holds::list))
+        .route("/holds/{hold}", get(holds::show))
+        .route("/holds/{hold}/approve", post(holds::approve))
+        .route("/holds/{hold}/reject", post(holds::reject))
         .route("/accounts", get(accounts::list))
         .route("/accounts/{account}", get(accounts::show))
         .route("/accounts/{account}/lock", put(accounts::lock).delete(accounts::unlock))

@@ -26,6 +26,9 @@ pub enum ChangeError {
     /// The account's state does not allow what the operator asks for.
     #[error(transparent)]
     Manual(#[from] ManualError),
+    /// The mass change was approved or rejected already, or has lapsed.
+    #[error("the hold is closed")]
+    HoldClosed,
     /// Settings were refused.
     #[error(transparent)]
     Settings(#[from] SettingsError),

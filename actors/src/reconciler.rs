@@ -18,14 +18,16 @@ pub mod pass;
 use std::sync::Arc;
 use std::time::Duration;
 
-use access::Author;
 use access::wave::{Wave, WaveState, later};
+use access::{Author, HoldId, HoldState};
 use jiff::Timestamp;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use store::Marked;
 use tokio::task::AbortHandle;
 
-use self::pass::{Pass, Report, Trigger};
+use self::pass::holds::newest_holds;
+use self::pass::{Page, Pass, Report, Trigger};
+use crate::config::ActiveConfig;
 use crate::error::ChangeError;
 use crate::shared::Shared;
 use crate::tenant::TenantMessage;
@@ -59,7 +61,31 @@ pub enum ReconcilerMessage {
     Reconcile {
         /// Only tell what would change.
         dry_run: bool,
+        /// Which changes the report names.
+        page: Page,
         /// Who asks.
+        author: Author,
+        /// Gets the report.
+        reply_to: RpcReplyPort<Result<Report, ChangeError>>,
+    },
+    /// Tell what these settings would change.
+    Preview {
+        /// The settings.
+        config: Arc<ActiveConfig>,
+        /// Which changes the report names.
+        page: Page,
+        /// Who asks.
+        author: Author,
+        /// Gets the report.
+        reply_to: RpcReplyPort<Result<Report, ChangeError>>,
+    },
+    /// A mass change was approved or rejected: see to its accounts.
+    Resolve {
+        /// Which one.
+        hold: HoldId,
+        /// Whether it is made.
+        approve: bool,
+        /// Who decided.
         author: Author,
         /// Gets the report.
         reply_to: RpcReplyPort<Result<Report, ChangeError>>,
@@ -96,6 +122,8 @@ pub(crate) struct ReconcilerState {
     forced_at: Option<Timestamp>,
     /// Roles changed in the open wave because their accounts could wait no longer.
     forced_changes: u64,
+    /// Mapped roles taken away among those.
+    forced_losses: u64,
 }
 
 /// A timer that is set.
@@ -127,6 +155,7 @@ impl Actor for ReconcilerActor {
             expiry_at: None,
             forced_at: None,
             forced_changes: 0,
+            forced_losses: 0,
         })
     }
 
@@ -150,8 +179,17 @@ impl Actor for ReconcilerActor {
                 state.forced_at = state.forced_at.map(|_| state.shared.clock.now());
                 state.enqueue(Trigger::Settings, false, Some((author, reply_to)));
             }
-            ReconcilerMessage::Reconcile { dry_run, author, reply_to } => {
-                state.enqueue(Trigger::Operator, dry_run, Some((author, reply_to)));
+            ReconcilerMessage::Reconcile { dry_run, page, author, reply_to } => {
+                let naming = |pass: Pass| pass.naming(page);
+                state.enqueue_as(Trigger::Operator, dry_run, Some((author, reply_to)), naming);
+            }
+            ReconcilerMessage::Preview { config, page, author, reply_to } => {
+                let trying = |pass: Pass| pass.naming(page).trying(config);
+                state.enqueue_as(Trigger::Settings, true, Some((author, reply_to)), trying);
+            }
+            ReconcilerMessage::Resolve { hold, approve, author, reply_to } => {
+                let trigger = Trigger::Resolve { hold, approve };
+                state.enqueue(trigger, false, Some((author, reply_to)));
             }
             ReconcilerMessage::LockExpires(at) => state.lock_expires(Some(at)),
             ReconcilerMessage::Tick(arming) => {
@@ -191,6 +229,12 @@ impl ReconcilerState {
         if self.shared.open_wave().is_some() {
             self.forced_at = Some(self.shared.clock.now());
         }
+        for hold in newest_holds(&self.shared)?.into_iter().filter(|hold| hold.done_at.is_none()) {
+            let approve = hold.state == HoldState::Approved;
+            if approve || hold.state == HoldState::Rejected {
+                self.enqueue(Trigger::Resolve { hold: hold.id, approve }, false, None);
+            }
+        }
         // Looks for locks that will end; it changes nothing.
         self.enqueue(Trigger::LockExpiry, true, None);
         self.take_up_marks()
@@ -209,7 +253,7 @@ impl ReconcilerState {
         if any && self.shared.open_wave().is_none() && !self.passes.iter().any(awaited) {
             self.enqueue(Trigger::Leftover, false, None);
         }
-        if settings && !self.passes.iter().any(|pass| matches!(pass.trigger, Trigger::Settings)) {
+        if settings && !self.passes.iter().any(Pass::applies_settings) {
             self.shared.reload_config()?;
             self.enqueue(Trigger::Settings, false, None);
         }
@@ -217,20 +261,30 @@ impl ReconcilerState {
     }
 
     fn enqueue(&mut self, trigger: Trigger, dry_run: bool, asked: Option<Asked>) {
+        self.enqueue_as(trigger, dry_run, asked, |pass| pass);
+    }
+
+    fn enqueue_as(
+        &mut self,
+        trigger: Trigger,
+        dry_run: bool,
+        asked: Option<Asked>,
+        shape: impl FnOnce(Pass) -> Pass,
+    ) {
         if self.passes.len() >= PASSES_MAX
             && let Some((_, reply_to)) = asked
         {
             // The requester may be gone already.
             let _ = reply_to.send(Err(ChangeError::Overloaded));
             // Changed settings are to be applied all the same, by one pass for all who asked.
-            let follows = |pass: &Pass| matches!(pass.trigger, Trigger::Settings) && pass.is_new();
-            if !matches!(trigger, Trigger::Settings) || self.passes.iter().any(follows) {
+            let follows = |pass: &Pass| pass.applies_settings() && pass.is_new();
+            if !matches!(trigger, Trigger::Settings) || dry_run || self.passes.iter().any(follows) {
                 return;
             }
             return self.passes.push(Pass::new(trigger, dry_run, self.shared.clock.now(), None));
         }
         let now = self.shared.clock.now();
-        self.passes.push(Pass::new(trigger, dry_run, now, asked));
+        self.passes.push(shape(Pass::new(trigger, dry_run, now, asked)));
     }
 
     fn look_at_the_clock(&mut self) {
@@ -239,7 +293,9 @@ impl ReconcilerState {
         if let Some(mut wave) = self.shared.take_settled_wave(now, reconcile.settle.get()) {
             self.forced_at = None;
             wave.role_changes = std::mem::take(&mut self.forced_changes);
-            self.enqueue(Trigger::Wave(Box::new(wave)), false, None);
+            let lost = std::mem::take(&mut self.forced_losses);
+            let trigger = Trigger::Wave(Box::new(wave));
+            self.enqueue_as(trigger, false, None, |pass| pass.after_losses(lost));
         } else if self.forced_at.is_some_and(|at| at <= now) {
             self.force(now, reconcile.max_delay.get());
         }
@@ -274,7 +330,8 @@ impl ReconcilerState {
         match self.oldest_mark_after(touched_until) {
             Ok((due, next)) => {
                 if due {
-                    self.enqueue(Trigger::MaxDelay { touched_until }, false, None);
+                    let (trigger, lost) = (Trigger::MaxDelay { touched_until }, self.forced_losses);
+                    self.enqueue_as(trigger, false, None, |pass| pass.after_losses(lost));
                 }
                 // Whoever is touched from now on is due no earlier than this.
                 let next = next.map_or(now, |first_touched| first_touched.min(now));
@@ -331,6 +388,7 @@ impl ReconcilerState {
         self.lock_expires(pass.next_expiry());
         let Trigger::MaxDelay { touched_until } = pass.trigger else { return };
         self.forced_changes += pass.changed();
+        self.forced_losses += pass.lost();
         let overdue = self.oldest_mark_after(touched_until).is_ok_and(|(due, _)| due);
         if overdue && self.forced_at.is_some() {
             let again = later(self.shared.clock.now(), RETRY_AFTER);

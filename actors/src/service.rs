@@ -22,13 +22,14 @@ use crate::directory::{DirectoryActor, DirectoryArguments, DirectoryMessage, Ten
 use crate::error::ChangeError;
 use crate::group::GroupMessage;
 use crate::reconciler::ReconcilerMessage;
-pub use crate::reconciler::pass::Report;
+pub use crate::reconciler::pass::{Held, Page, Report};
 use crate::shared::{Shared, WriteGuard};
 use crate::tenant::TenantMessage;
 use crate::user::UserMessage;
 pub use crate::user::{ManualAct, RoleChange};
 use crate::version::Precondition;
 
+mod holds;
 mod settings;
 mod tokens;
 
@@ -402,8 +403,13 @@ impl Tenant {
     }
 
     /// Applies the rules to every account now, or tells what that would change.
-    pub async fn reconcile(&self, dry_run: bool, author: Author) -> Result<Report, ChangeError> {
-        let message = |reply_to| ReconcilerMessage::Reconcile { dry_run, author, reply_to };
+    pub async fn reconcile(
+        &self,
+        dry_run: bool,
+        page: Page,
+        author: Author,
+    ) -> Result<Report, ChangeError> {
+        let message = |reply_to| ReconcilerMessage::Reconcile { dry_run, page, author, reply_to };
         self.ask_reconciler(message).await
     }
 

@@ -162,9 +162,12 @@ impl Shared {
                 self.reload_config()?;
                 Ok(Err(Refusal::ConfigMoved))
             }
-            CommitError::Refused(moved @ (Refusal::RevisionMoved | Refusal::MarkMoved)) => {
-                Ok(Err(moved))
-            }
+            CommitError::Refused(
+                moved @ (Refusal::RevisionMoved
+                | Refusal::MarkMoved
+                | Refusal::RoleMoved
+                | Refusal::DocumentMoved),
+            ) => Ok(Err(moved)),
             error => Err(error.into()),
         }
     }

@@ -12,19 +12,21 @@
 
 pub(crate) mod decide;
 mod message;
+mod reconcile;
 
 use std::sync::Arc;
 
 use access::lifecycle::{self, Changed, Moment};
-use access::{Account, Author, Lock, Status, UserId};
+use access::{Account, Author, Lock, UserId};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use store::{
     Changeset, Expected, Marked, Operation, ReadError, Record, Refusal, Requirement, Snapshot,
 };
 
 use self::decide::{Next, UserState};
-pub(crate) use self::message::{Cause, Reconciled, UserMessage};
+pub(crate) use self::message::{Brake, Cause, Deferral, Reconciled, UserMessage};
 pub use self::message::{ManualAct, RoleChange};
+pub(crate) use self::reconcile::deferral;
 use crate::config::ActiveConfig;
 use crate::error::ChangeError;
 use crate::observe::Observed;
@@ -89,8 +91,8 @@ impl Actor for UserActor {
             UserMessage::Manual { act, author, reply_to } => {
                 let _ = reply_to.send(user.manual(&act, &author).await);
             }
-            UserMessage::Reconcile { cause, author, reply_to } => {
-                let _ = reply_to.send(user.reconcile(cause, &author).await);
+            UserMessage::Reconcile { cause, brake, author, reply_to } => {
+                let _ = reply_to.send(user.reconcile(cause, brake, &author).await);
             }
         }
         user.observed.end();
@@ -220,76 +222,6 @@ impl UserArguments {
             .with(Operation::PutAccount(Box::new(next.clone())))
             .telling(events);
         self.commit(change, next).await
-    }
-
-    async fn reconcile(&self, cause: Cause, author: &Author) -> Result<Reconciled, ChangeError> {
-        attempt!(ATTEMPTS_MAX, self.try_reconcile(cause, author))
-    }
-
-    async fn try_reconcile(
-        &self,
-        cause: Cause,
-        author: &Author,
-    ) -> Result<Attempt<Reconciled>, ChangeError> {
-        let config = self.shared.config();
-        let snapshot = self.shared.snapshot()?;
-        let account = self.account(&snapshot)?;
-        let groups = snapshot.groups_of(self.shared.key, self.id)?;
-        let mark = snapshot.mark(self.shared.key, Marked::User(self.id))?;
-        let generation = mark.map(|mark| mark.generation);
-        let (wave, left) = match cause {
-            Cause::Mark { wave, generation: read } => {
-                let newer =
-                    read != generation || self.shared.awaits_open_wave(&snapshot, &groups)?;
-                (wave, newer)
-            }
-            Cause::Overdue { wave, touched_until } => {
-                (wave, mark.is_some_and(|mark| mark.first_touched > touched_until))
-            }
-            Cause::Sweep | Cause::Settings => {
-                let open = self.shared.open_wave().is_some();
-                (None, open && self.shared.is_touched(&snapshot, self.id, &groups)?)
-            }
-            Cause::Operator => (None, false),
-        };
-        if left {
-            return Ok(Ok(Reconciled::Left));
-        }
-        let now = self.shared.clock.now();
-        let request = match cause {
-            Cause::Settings | Cause::Operator => author.request,
-            Cause::Mark { .. } | Cause::Overdue { .. } | Cause::Sweep => {
-                self.shared.touched_by(&snapshot, mark, &groups)?
-            }
-        };
-        let moment = Moment { now, wave, request };
-        let mut changed = lifecycle::reconcile(&account, &groups, &config.rules, moment);
-        let reads_profile = !matches!(cause, Cause::Sweep | Cause::Operator);
-        if reads_profile && account.status != Status::Deleted {
-            let projected = reprojected(&self.shared, &snapshot, &changed.account, &config)?;
-            if let Some(projected) = projected {
-                changed.account = projected.account;
-                changed.events.extend(projected.events);
-            }
-        }
-        drop(snapshot);
-        let role_change = RoleChange::between(&account, &changed.account);
-        if changed.account == account && generation.is_none() {
-            return Ok(Ok(Reconciled::Unchanged));
-        }
-        let mut change = Changeset::new(self.shared.key, now, wave)
-            .by(author.clone())
-            .requiring(Requirement::Config(config.revision))
-            .requiring(Requirement::UserMark { user: self.id, generation });
-        if let Some(generation) = generation {
-            let marked = Marked::User(self.id);
-            change = change.with(Operation::ClearMark { marked, generation });
-        }
-        if changed.account != account {
-            change = change.with(Operation::PutAccount(Box::new(changed.account)));
-        }
-        let done = role_change.map_or(Reconciled::Unchanged, Reconciled::Changed);
-        self.commit(change.telling(changed.events), done).await
     }
 
     fn load(&self, snapshot: &Snapshot) -> Result<UserState, ChangeError> {

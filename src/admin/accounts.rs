@@ -1,5 +1,7 @@
 //! `/tenants/{t}/accounts`: what the app sees of users, and what an operator does to them.
 
+mod shown;
+
 use access::duration::HumanDuration;
 use access::{Account, Author, Status, UserId};
 use actors::service::ManualAct;
@@ -8,9 +10,8 @@ use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::{Value, json};
-use store::Snapshot;
 
+use self::shown::ShownAccount;
 use super::page::{Parameters, page};
 use super::problem::Problem;
 use super::{ListRequest, Operator, Outcome, open_tenant, read_body};
@@ -63,7 +64,7 @@ pub async fn list(
         items
     });
     let items = read.await.map_err(|_| Problem::unavailable())??;
-    Ok(page(items, limit, |item| item["id"].as_str().unwrap_or_default().to_owned()))
+    Ok(page(items, limit, |item| item.id.to_string()))
 }
 
 /// GET: one account, also of a deleted user.
@@ -75,7 +76,8 @@ pub async fn show(
     let id = read_id(&account)?;
     let snapshot = tenant.shared().snapshot()?;
     let account = snapshot.account(tenant.key(), id)?.ok_or_else(no_such_account)?;
-    Ok(answer::json(StatusCode::OK, JSON, &shown(tenant.shared(), &snapshot, &account)?))
+    let shown = ShownAccount::read(tenant.shared(), &snapshot, &account)?;
+    Ok(answer::json(StatusCode::OK, JSON, &shown))
 }
 
 /// PUT of the lock: pins the role at once.
@@ -124,7 +126,8 @@ async fn act_on(app: &App, tenant: &str, account: &str, act: ManualAct, author: 
     let tenant = open_tenant(app, tenant).await?;
     let account = tenant.act(read_id(account)?, act, author).await?;
     let snapshot = tenant.shared().snapshot()?;
-    Ok(answer::json(StatusCode::OK, JSON, &shown(tenant.shared(), &snapshot, &account)?))
+    let shown = ShownAccount::read(tenant.shared(), &snapshot, &account)?;
+    Ok(answer::json(StatusCode::OK, JSON, &shown))
 }
 
 impl Wanted {
@@ -171,7 +174,7 @@ fn find(
     wanted: &Wanted,
     mut after: Option<UserId>,
     limit: usize,
-) -> Result<Vec<Value>, Problem> {
+) -> Result<Vec<ShownAccount>, Problem> {
     let snapshot = shared.snapshot()?;
     let now = shared.clock.now();
     let mut found = Vec::new();
@@ -180,8 +183,8 @@ fn find(
         let Some(last) = accounts.last() else { return Ok(found) };
         after = Some(last.id);
         for account in accounts.iter().filter(|account| wanted.wants(account, now)) {
-            let shown = shown(shared, &snapshot, account)?;
-            if wanted.pending.is_none_or(|pending| shown["pending"] == pending) {
+            let shown = ShownAccount::read(shared, &snapshot, account)?;
+            if wanted.pending.is_none_or(|pending| shown.pending == pending) {
                 found.push(shown);
             }
             if found.len() >= limit {
@@ -189,33 +192,6 @@ fn find(
             }
         }
     }
-}
-
-/// An account as the API shows it.
-fn shown(shared: &Shared, snapshot: &Snapshot, account: &Account) -> Result<Value, Problem> {
-    let groups = shared.groups_with_names(snapshot, account.id)?;
-    let ids: Vec<_> = groups.iter().map(|(id, _)| *id).collect();
-    let pending =
-        account.status != Status::Deleted && shared.is_pending(snapshot, account.id, &ids)?;
-    let groups: Vec<Value> =
-        groups.iter().map(|(id, name)| json!({"id": id, "display_name": name})).collect();
-    Ok(json!({
-        "id": account.id,
-        "user_name": account.user_name,
-        "external_id": account.external_id,
-        "display_name": account.display_name,
-        "email": account.email,
-        "status": account.status,
-        "status_since": account.status_since,
-        "role": account.role,
-        "locked": account.is_locked_at(shared.clock.now()),
-        "lock": account.lock,
-        "pending": pending,
-        "fields": account.fields,
-        "groups": groups,
-        "why": account.why,
-        "created_at": account.created_at,
-    }))
 }
 
 fn check_text(key: &str, text: &str) -> Result<(), Problem> {

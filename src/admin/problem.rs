@@ -103,11 +103,12 @@ impl From<Failure> for Problem {
 impl From<ChangeError> for Problem {
     fn from(error: ChangeError) -> Self {
         match error {
-            ChangeError::NotFound => Self::not_found("there is no such account, token or tenant"),
+            ChangeError::NotFound => Self::not_found("there is nothing of this id"),
             ChangeError::NotUnique { attribute } => Self::conflict(format!("{attribute} is taken")),
             ChangeError::Manual(
                 error @ (ManualError::Locked | ManualError::Disabled | ManualError::Deleted),
             ) => Self::conflict(error.to_string()),
+            error @ ChangeError::HoldClosed => Self::conflict(error.to_string()),
             ChangeError::Settings(error) => {
                 Self::unprocessable(error.to_string()).with("key", error.key)
             }

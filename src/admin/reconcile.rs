@@ -1,10 +1,13 @@
 //! `/tenants/{t}/reconcile`: applies the rules to every account now, or tells what that would
 //! change.
 
-use axum::extract::{Path, Request, State};
+use actors::service::Page;
+use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
 
+use super::page::Parameters;
+use super::problem::Problem;
 use super::{Operator, Outcome, open_tenant, read_body};
 use crate::answer::{self, JSON};
 use crate::app::App;
@@ -21,10 +24,22 @@ pub async fn run(
     State(app): State<App>,
     Operator(author): Operator,
     Path(tenant): Path<String>,
+    RawQuery(query): RawQuery,
     request: Request,
 ) -> Outcome {
     let tenant = open_tenant(&app, &tenant).await?;
+    let page = changes_page(query.as_deref())?;
     let Reconciliation { dry_run } = read_body(request).await?;
-    let report = tenant.reconcile(dry_run, author).await?;
+    let report = tenant.reconcile(dry_run, page, author).await?;
     Ok(answer::json(StatusCode::OK, JSON, &report))
+}
+
+/// Which changes a report is to name: `limit` (1,000 if absent) and `cursor`.
+pub(super) fn changes_page(query: Option<&str>) -> Result<Page, Problem> {
+    let parameters = Parameters::read(query);
+    let limit = match parameters.get("limit") {
+        Some(_) => parameters.limit()?,
+        None => Page::default().limit,
+    };
+    Ok(Page { after: parameters.cursor()?, limit })
 }

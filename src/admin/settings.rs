@@ -1,8 +1,9 @@
 //! `/tenants/{t}/settings`.
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::StatusCode;
 
+use super::reconcile::changes_page;
 use super::{Operator, Outcome, open_tenant, read_value};
 use crate::answer::{self, JSON};
 use crate::app::App;
@@ -24,4 +25,20 @@ pub async fn patch(
     let patch = read_value(request).await?;
     let settings = tenant.patch_settings(&patch, &author).await?;
     Ok(answer::json(StatusCode::OK, JSON, &settings))
+}
+
+/// POST of a merge patch: which accounts it would change, and nothing else. Large results in
+/// pages, by `limit` and `cursor`.
+pub async fn preview(
+    State(app): State<App>,
+    Operator(author): Operator,
+    Path(tenant): Path<String>,
+    RawQuery(query): RawQuery,
+    request: Request,
+) -> Outcome {
+    let tenant = open_tenant(&app, &tenant).await?;
+    let page = changes_page(query.as_deref())?;
+    let patch = read_value(request).await?;
+    let report = tenant.preview_settings(&patch, page, author).await?;
+    Ok(answer::json(StatusCode::OK, JSON, &report))
 }

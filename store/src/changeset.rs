@@ -10,7 +10,7 @@ use access::wave::Wave;
 use access::{Account, Author, Bindings, Event, GroupId, TenantId, TokenId, UserId, WaveId};
 use jiff::Timestamp;
 
-use crate::document::{Collection, DocumentKey};
+use crate::document::{Collection, Document, DocumentKey, Kept};
 use crate::key::TenantKey;
 use crate::record::Marked;
 use crate::tenant::Token;
@@ -105,6 +105,14 @@ pub enum Requirement {
         /// See [`crate::document::Kept::revision`].
         revision: Option<u64>,
     },
+}
+
+impl Requirement {
+    /// The document is still the one that was read.
+    pub fn of<D: Document>(kept: &Kept<D>) -> Self {
+        let (collection, key) = (D::COLLECTION, kept.value.key());
+        Self::Document { collection, key, revision: Some(kept.revision) }
+    }
 }
 
 /// What must hold of a resource that an operation changes.

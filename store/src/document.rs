@@ -4,7 +4,7 @@
 //! collection. What changes one is audited like every other change, unless the collection says
 //! that its documents are no more than somebody's notes on how far it has come.
 
-use access::UserId;
+use access::{Hold, UserId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -135,6 +135,14 @@ pub(crate) fn row_key(tenant: TenantKey, collection: Collection, key: &DocumentK
     let mut row = collection_prefix(tenant, collection).done();
     row.extend_from_slice(&key.0);
     row
+}
+
+impl Document for Hold {
+    const COLLECTION: Collection = Collection::Holds;
+
+    fn key(&self) -> DocumentKey {
+        DocumentKey::id(self.id.as_bytes())
+    }
 }
 
 impl Operation {

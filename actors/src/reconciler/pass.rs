@@ -4,23 +4,30 @@
 //! should be cost nothing more (their marks are cleared together); those that differ are sent to
 //! their own actors, a few at a time, which decide again on what is committed by then.
 
+mod deferred;
+pub(crate) mod holds;
+mod report;
 mod steps;
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use access::wave::Wave;
-use access::{Author, Event, EventType, GroupId, UserId, WaveId};
+use access::{Author, Event, EventType, GroupId, HoldId, UserId, WaveId};
 use jiff::Timestamp;
 use ractor::{ActorRef, RpcReplyPort};
-use serde::Serialize;
 use store::{Changeset, Mark, Marked, Operation};
 
+use self::deferred::Braking;
+use self::report::NamedChanges;
+pub use self::report::{Held, Page, Report};
 use super::Asked;
+use crate::config::ActiveConfig;
 use crate::error::ChangeError;
 use crate::shared::Shared;
 use crate::tenant::TenantMessage;
 use crate::user::{Cause, RoleChange};
 
-/// Changes that a report names; it counts all.
-const CHANGES_NAMED_MAX: usize = 1_000;
 /// Times that a pass nobody waits for is tried again.
 const FAILURES_MAX: u32 = 5;
 
@@ -44,28 +51,13 @@ pub(crate) enum Trigger {
     Sweep,
     /// An operator asked.
     Operator,
-}
-
-/// What a pass did, or would do.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Report {
-    /// The pass's id.
-    pub id: String,
-    /// Why it ran: `operator`, `settings`, `wave`, `max_delay`, `leftover`, `lock_expiry` or
-    /// `sweep`.
-    pub trigger: &'static str,
-    /// Whether nothing was changed.
-    pub dry_run: bool,
-    /// Accounts looked at.
-    pub examined: u64,
-    /// Accounts whose role changed.
-    pub changed: u64,
-    /// The first 1,000 of them.
-    pub changes: Vec<RoleChange>,
-    /// Whether there are more.
-    pub truncated: bool,
-    /// How long it took, in milliseconds.
-    pub duration_ms: i64,
+    /// An operator approved or rejected a mass change.
+    Resolve {
+        /// Which one.
+        hold: HoldId,
+        /// Whether it is made.
+        approve: bool,
+    },
 }
 
 /// A pass that is not done.
@@ -73,6 +65,12 @@ pub(crate) struct Pass {
     pub(crate) trigger: Trigger,
     started_at: Timestamp,
     place: Place,
+    /// Settings that are only tried.
+    tried: Option<Arc<ActiveConfig>>,
+    named: NamedChanges,
+    braking: Braking,
+    /// Accounts met whose changes wait for an operator, by hold.
+    waiting: BTreeMap<HoldId, u64>,
     report: Report,
     failures: u32,
     /// The earliest end of a lock that was met and still counts.
@@ -91,6 +89,8 @@ enum Place {
     Group(GroupId, Mark, Option<[u8; 16]>),
     /// All accounts after this one; before the first piece, no mark of the tenant is known.
     Accounts(Option<UserId>, Option<u64>),
+    /// The changes that had to wait until all were known.
+    Deferred,
 }
 
 impl Trigger {
@@ -103,13 +103,14 @@ impl Trigger {
             Self::LockExpiry => "lock_expiry",
             Self::Sweep => "sweep",
             Self::Operator => "operator",
+            Self::Resolve { .. } => "hold",
         }
     }
 
     /// Lower goes first.
     pub(crate) const fn urgency(&self) -> u8 {
         match self {
-            Self::Operator => 0,
+            Self::Operator | Self::Resolve { .. } => 0,
             Self::Wave(_) | Self::MaxDelay { .. } | Self::Leftover | Self::LockExpiry => 1,
             Self::Settings => 2,
             Self::Sweep => 3,
@@ -135,25 +136,20 @@ impl Pass {
     ) -> Self {
         let (author, reply_to) = asked.unzip();
         let author = match (&trigger, author) {
-            (Trigger::Operator, Some(author)) => author,
+            (Trigger::Operator | Trigger::Resolve { .. }, Some(author)) => author,
             (_, author) => Author::reconciler(author.and_then(|author| author.request)),
         };
-        let report = Report {
-            id: WaveId::new(now).to_string(),
-            trigger: trigger.name(),
-            dry_run,
-            examined: 0,
-            changed: 0,
-            changes: Vec::new(),
-            truncated: false,
-            duration_ms: 0,
-        };
+        let report = Report::new(trigger.name(), dry_run, now);
         let place =
             if trigger.follows_marks() { Place::Marks(None) } else { Place::Accounts(None, None) };
         Self {
             trigger,
             started_at: now,
             place,
+            tried: None,
+            named: NamedChanges::new(Page::default()),
+            braking: Braking::default(),
+            waiting: BTreeMap::new(),
             report,
             failures: 0,
             next_expiry: None,
@@ -189,7 +185,15 @@ impl Pass {
                 false
             }
             Place::Accounts(after, mark) => self.step_accounts(shared, tenant, after, mark).await?,
+            Place::Deferred => self.step_deferred(shared, tenant).await?,
         };
+        if done && !matches!(self.place, Place::Deferred) && self.has_deferred() {
+            self.place = Place::Deferred;
+            return Ok(false);
+        }
+        if done {
+            self.close_holds(shared).await?;
+        }
         if done && let Trigger::Wave(wave) = &self.trigger {
             let now = shared.clock.now();
             let mut wave = wave.clone();
@@ -205,6 +209,48 @@ impl Pass {
             shared.commit(change).await?;
         }
         Ok(done)
+    }
+
+    /// The same, of which the report names the changes of this page.
+    pub(crate) fn naming(mut self, page: Page) -> Self {
+        self.named = NamedChanges::new(page);
+        self
+    }
+
+    /// The same, under settings that are only tried.
+    pub(crate) fn trying(mut self, config: Arc<ActiveConfig>) -> Self {
+        self.tried = Some(config);
+        self
+    }
+
+    /// The same, after passes of the same wave that took so many mapped roles away.
+    pub(crate) const fn after_losses(mut self, lost: u64) -> Self {
+        self.braking.lost_before = lost;
+        self
+    }
+
+    /// Mapped roles that it took away.
+    pub(crate) const fn lost(&self) -> u64 {
+        self.braking.lost
+    }
+
+    /// Whether it applies changed settings, rather than trying some.
+    pub(crate) const fn applies_settings(&self) -> bool {
+        matches!(self.trigger, Trigger::Settings) && !self.report.dry_run
+    }
+
+    /// The settings that it goes by.
+    fn config(&self, shared: &Shared) -> Arc<ActiveConfig> {
+        self.tried.as_ref().map_or_else(|| shared.config(), Arc::clone)
+    }
+
+    /// The wave that it is for.
+    fn wave(&self, shared: &Shared) -> Option<WaveId> {
+        match &self.trigger {
+            Trigger::Wave(wave) => Some(wave.id),
+            Trigger::MaxDelay { .. } => shared.open_wave().map(|wave| wave.id),
+            _ => None,
+        }
     }
 
     /// Whether it has not begun yet.
@@ -225,6 +271,7 @@ impl Pass {
     /// Tells who waits that the pass is done.
     pub(crate) fn finish(mut self, shared: &Shared) {
         let now = shared.clock.now();
+        self.named.put_into(&mut self.report);
         self.report.duration_ms = now.as_millisecond() - self.started_at.as_millisecond();
         tracing::info!(
             tenant.id = %shared.id, trigger = self.report.trigger, dry_run = self.report.dry_run,
@@ -246,7 +293,7 @@ impl Pass {
         if let Some(reply_to) = self.reply_to.take() {
             let _ = reply_to.send(Err(error));
             // Whoever asked for a change of settings is told; the change must be applied anyway.
-            if !matches!(self.trigger, Trigger::Settings) {
+            if !self.applies_settings() && !matches!(self.trigger, Trigger::Resolve { .. }) {
                 return None;
             }
         }
@@ -269,18 +316,13 @@ impl Pass {
     const fn cause(&self) -> Cause {
         match self.trigger {
             Trigger::Settings => Cause::Settings,
-            Trigger::Operator => Cause::Operator,
+            Trigger::Operator | Trigger::Resolve { .. } => Cause::Operator,
             _ => Cause::Sweep,
         }
     }
 
-    fn count(&mut self, change: Option<RoleChange>) {
-        let Some(change) = change else { return };
+    fn count(&mut self, change: RoleChange) {
         self.report.changed += 1;
-        if self.report.changes.len() < CHANGES_NAMED_MAX {
-            self.report.changes.push(change);
-        } else {
-            self.report.truncated = true;
-        }
+        self.named.add(change);
     }
 }

@@ -1,14 +1,19 @@
 //! Changing a tenant's settings: committed against the revision that was read, then applied to
 //! all accounts at once.
 
-use access::Author;
+use std::sync::Arc;
+
 use access::settings::Settings;
+use access::{Author, Bindings};
 use serde_json::Value;
+use store::tenant::Config;
 use store::{Changeset, Marked, Operation, Refusal, Requirement};
 
 use super::Tenant;
+use crate::config::ActiveConfig;
 use crate::error::ChangeError;
 use crate::reconciler::ReconcilerMessage;
+use crate::reconciler::pass::{Page, Report};
 use crate::shared::attempt;
 
 /// Times that a change is made again because settings or groups' names moved.
@@ -37,11 +42,26 @@ impl Tenant {
         Ok(settings)
     }
 
-    async fn try_patch_settings(
+    /// What a merge patch to the settings would change: exactly the accounts whose roles
+    /// [`Tenant::patch_settings`] would change now. Large results in pages.
+    pub async fn preview_settings(
         &self,
         patch: &Value,
-        author: &Author,
-    ) -> Result<Result<Settings, Refusal>, ChangeError> {
+        page: Page,
+        author: Author,
+    ) -> Result<Report, ChangeError> {
+        let (config, settings, bindings) = self.patched(patch)?;
+        if settings == config.settings && bindings == config.bindings {
+            // Such a patch is not applied to anybody.
+            return Ok(Report::new("settings", true, self.shared().clock.now()));
+        }
+        let config = Arc::new(ActiveConfig::from(Config { settings, bindings, ..config }));
+        let message = |reply_to| ReconcilerMessage::Preview { config, page, author, reply_to };
+        self.ask_reconciler(message).await
+    }
+
+    /// The configuration as it is, and the settings and bindings that a patch makes of it.
+    fn patched(&self, patch: &Value) -> Result<(Config, Settings, Bindings), ChangeError> {
         let shared = self.shared();
         let snapshot = shared.snapshot()?;
         let config = snapshot.config(shared.key)?.ok_or(ChangeError::NotFound)?;
@@ -53,11 +73,20 @@ impl Tenant {
                 None
             })
         });
-        if let Some(error) = unread {
+        match unread {
             // Not to know the group is not to know that there is none.
-            return Err(error.into());
+            Some(error) => Err(error.into()),
+            None => Ok((config, settings, bindings)),
         }
-        drop(snapshot);
+    }
+
+    async fn try_patch_settings(
+        &self,
+        patch: &Value,
+        author: &Author,
+    ) -> Result<Result<Settings, Refusal>, ChangeError> {
+        let shared = self.shared();
+        let (config, settings, bindings) = self.patched(patch)?;
         if settings == config.settings && bindings == config.bindings {
             return Ok(Ok(settings));
         }

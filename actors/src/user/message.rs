@@ -1,6 +1,6 @@
 //! What a user actor can be told, and what it answers.
 
-use access::{Account, Author, UserId, WaveId, Why};
+use access::{Account, Author, HoldId, UserId, WaveId, Why};
 use jiff::Timestamp;
 use ractor::RpcReplyPort;
 use scim::patch::Patch;
@@ -61,6 +61,8 @@ pub(crate) enum UserMessage {
     Reconcile {
         /// On whose behalf.
         cause: Cause,
+        /// What may stop it.
+        brake: Brake,
         /// In whose name.
         author: Author,
         /// Gets what changed.
@@ -134,6 +136,51 @@ pub(crate) enum Cause {
     Operator,
 }
 
+impl Cause {
+    /// The wave that brings it about.
+    pub(super) const fn wave(self) -> Option<WaveId> {
+        match self {
+            Self::Mark { wave, .. } | Self::Overdue { wave, .. } => wave,
+            Self::Sweep | Self::Settings | Self::Operator => None,
+        }
+    }
+}
+
+/// What may stop a change of role. A pass first asks with [`Brake::Defer`]; what may have to wait
+/// comes back, and is decided when the pass knows all of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Brake {
+    /// Leave a change to the pass if it takes the account out of a protected role, or, where
+    /// `mass` says so, a mapped role away.
+    Defer {
+        /// Whether changes can be part of a mass change.
+        mass: bool,
+    },
+    /// It is part of a mass change that waits for an operator.
+    Hold(HoldId),
+    /// An operator rejected the mass change that it is part of.
+    Reject(HoldId),
+    /// Nobody else has the protected role.
+    Keep,
+    /// Make it.
+    Make {
+        /// The mass change that an operator approved, if it is part of one.
+        approved: Option<HoldId>,
+        /// Somebody else who has the protected role, and must have it still when the change is
+        /// made. Without one a change that leaves a protected role is left to the pass.
+        witness: Option<UserId>,
+    },
+}
+
+/// A change that was left to the pass.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Deferral {
+    /// Whether it takes a mapped role away.
+    pub(crate) mass: bool,
+    /// The protected role that the account would leave.
+    pub(crate) protected: Option<String>,
+}
+
 /// What a reconciliation did to one account.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Reconciled {
@@ -141,6 +188,12 @@ pub(crate) enum Reconciled {
     Unchanged,
     /// It is left to somebody else.
     Left,
+    /// It is left to the pass.
+    Deferred(Deferral),
+    /// The witness does not have the protected role any more.
+    NoWitness,
+    /// A change is withheld; whose it is, and what it would be.
+    Withheld(RoleChange),
     /// The role changed.
     Changed(RoleChange),
 }
@@ -161,6 +214,17 @@ pub struct RoleChange {
 }
 
 impl RoleChange {
+    /// What an account would become, were its change not withheld.
+    pub(crate) fn withheld(account: &Account) -> Self {
+        Self {
+            account: account.id,
+            user_name: account.user_name.clone(),
+            from: account.role.clone(),
+            to: account.withheld.as_ref().map(|withheld| withheld.role.clone()),
+            why: account.why.clone(),
+        }
+    }
+
     /// The difference between an account and what it becomes, if its role differs.
     pub(crate) fn between(before: &Account, after: &Account) -> Option<Self> {
         (before.role != after.role).then(|| Self {

@@ -7,6 +7,8 @@ use actors::service::ManualAct;
 use jiff::SignedDuration;
 use serde_json::json;
 
+use actors::service::Page;
+
 use crate::test_tenant::{OPERATOR, START, TestTenant, mins, secs};
 
 async fn member_of_staff() -> (TestTenant, UserId) {
@@ -27,7 +29,7 @@ async fn a_lock_pins_its_role_at_once_and_through_every_wave_and_sweep() {
     assert_eq!(acme.role_of(user), "admin");
     acme.create_group("Others", &[user.to_string()]).await;
     acme.advance(mins(90)).await;
-    acme.tenant.reconcile(false, OPERATOR).await.unwrap();
+    acme.tenant.reconcile(false, Page::default(), OPERATOR).await.unwrap();
     assert_eq!(acme.role_of(user), "admin");
     assert_eq!(acme.account(user).why.rule, Rule::Lock);
 }
@@ -104,7 +106,7 @@ async fn a_role_set_by_hand_lasts_until_the_next_reconciliation() {
     acme.set_role(user, "admin").await.unwrap();
 
     assert_eq!((acme.role_of(user), acme.account(user).why.rule), ("admin".into(), Rule::Manual));
-    let report = acme.tenant.reconcile(false, OPERATOR).await.unwrap();
+    let report = acme.tenant.reconcile(false, Page::default(), OPERATOR).await.unwrap();
     assert_eq!((report.examined, report.changed), (1, 1));
     assert_eq!(acme.role_of(user), "loanee");
 }
@@ -127,7 +129,7 @@ async fn an_operators_reconciliation_does_not_wait_for_an_open_wave() {
     acme.disable(user).await;
     acme.enable(user).await;
 
-    acme.tenant.reconcile(false, OPERATOR).await.unwrap();
+    acme.tenant.reconcile(false, Page::default(), OPERATOR).await.unwrap();
 
     assert_eq!(acme.role_of(user), "loanee");
     assert!(!acme.is_pending(user));

@@ -4,6 +4,8 @@ use actors::ChangeError;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
+use actors::service::Page;
+
 use crate::test_tenant::{OPERATOR, TestTenant, secs};
 
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
@@ -96,7 +98,7 @@ async fn changed_settings_are_applied_though_too_many_passes_wait() {
     let user = acme.create_user("ada").await;
     acme.settle().await;
 
-    let passes = join_all((0..20).map(|_| acme.tenant.reconcile(false, OPERATOR)));
+    let passes = join_all((0..20).map(|_| acme.tenant.reconcile(false, Page::default(), OPERATOR)));
     let change = acme.change_settings(json!({"default_role": "guest"}));
     let (passes, _) = tokio::join!(passes, change);
     acme.advance(secs(1)).await;

@@ -1,5 +1,7 @@
 //! Tenants come and go, and see nothing of each other.
 
+use actors::service::Page;
+
 use crate::test_tenant::{OPERATOR, TestTenant, mins};
 use actors::ChangeError;
 
@@ -17,7 +19,7 @@ async fn a_deleted_tenant_stops_and_one_of_the_same_id_sees_nothing_of_it() {
     let refused = acme.set(user, "title", "x".into()).await;
     assert!(matches!(refused, Err(ChangeError::Unavailable { .. } | ChangeError::NotFound)));
 
-    let refused = acme.tenant.reconcile(true, OPERATOR).await;
+    let refused = acme.tenant.reconcile(true, Page::default(), OPERATOR).await;
     assert!(matches!(refused, Err(ChangeError::Unavailable { .. })), "{refused:?}");
 
     let anew = TestTenant::create(acme.service.clone(), "acme").await;

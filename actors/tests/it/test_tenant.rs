@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use access::wave::{Wave, WriteOutcome};
 use access::{Account, Author, GroupId, Settings, TenantId, TokenId, UserId};
-use actors::service::{ManualAct, Report};
+use actors::service::{ManualAct, Page, Report};
 use actors::shared::WriteGuard;
 use actors::{ChangeError, Limits, Precondition, Service, Tenant, TokioClock};
 use jiff::Timestamp;
@@ -232,7 +232,7 @@ impl TestTenant {
     }
 
     pub(crate) async fn dry_run(&self) -> Report {
-        self.tenant.reconcile(true, OPERATOR).await.unwrap()
+        self.tenant.reconcile(true, Page::default(), OPERATOR).await.unwrap()
     }
 
     // --- what can be seen ------------------------------------------------------------------------

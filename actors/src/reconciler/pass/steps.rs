@@ -1,7 +1,7 @@
 //! The pieces of a pass: who is concerned, who differs, who is asked.
 
 use access::lifecycle::{self, Moment};
-use access::{Account, Author, GroupId, UserId, WaveId};
+use access::{Account, Author, GroupId, Status, UserId, WaveId};
 use futures_util::{StreamExt, stream};
 use ractor::ActorRef;
 use ractor::rpc::CallResult;
@@ -9,12 +9,13 @@ use std::time::Duration;
 use store::snapshot::Member;
 use store::{Changeset, Mark, Marked, Operation, ReadError, Requirement, Snapshot};
 
+use super::deferred::Deferred;
 use super::{Pass, Place, Trigger};
 use crate::config::ActiveConfig;
 use crate::error::ChangeError;
 use crate::shared::Shared;
 use crate::tenant::TenantMessage;
-use crate::user::{Cause, Reconciled, RoleChange, UserMessage, reprojected};
+use crate::user::{Brake, Cause, Reconciled, RoleChange, UserMessage, deferral, reprojected};
 
 /// Accounts or marks in one piece.
 const PIECE: usize = 512;
@@ -103,7 +104,10 @@ impl Pass {
         }
         let group_is_done = matches!(self.place, Place::Marks(_));
         self.reconcile_marked(shared, tenant, users).await?;
-        if group_is_done {
+        if group_is_done && !self.braking.deferred.is_empty() {
+            // Some of its members may be among them, and have no other mark.
+            self.braking.groups.push((group, mark.generation));
+        } else if group_is_done {
             let (marked, generation) = (Marked::Group(group), mark.generation);
             let clear = Operation::ClearMark { marked, generation };
             let change = Changeset::new(shared.key, shared.clock.now(), None)
@@ -121,11 +125,7 @@ impl Pass {
         tenant: &ActorRef<TenantMessage>,
         users: Vec<(UserId, Option<u64>)>,
     ) -> Result<(), ChangeError> {
-        let wave = match &self.trigger {
-            Trigger::Wave(wave) => Some(wave.id),
-            Trigger::MaxDelay { .. } => shared.open_wave().map(|wave| wave.id),
-            _ => None,
-        };
+        let wave = self.wave(shared);
         let mut clear = Vec::new();
         let mut ask = Vec::new();
         let config = shared.config();
@@ -141,7 +141,9 @@ impl Pass {
                     }
                     Err(error) => return Err(error.into()),
                     Ok(Looks::Awaited) => {}
-                    Ok(Looks::Wrong) => ask.push((user, self.cause_of_mark(wave, generation))),
+                    Ok(Looks::Wrong) => {
+                        ask.push((user, self.cause_of_mark(wave, generation), self.brake()));
+                    }
                     Ok(Looks::Right) => {
                         let marked = Marked::User(user);
                         let clears = |generation| Operation::ClearMark { marked, generation };
@@ -157,7 +159,7 @@ impl Pass {
             change.operations = clear;
             shared.commit(change).await?;
         }
-        self.ask_actors(shared, tenant, ask).await
+        self.ask_actors(shared, tenant, ask).await.map(drop)
     }
 
     /// How an account looks beside what the rules give.
@@ -188,7 +190,7 @@ impl Pass {
     ) -> Result<bool, ChangeError> {
         let mut ask = Vec::new();
         let mark = {
-            let config = shared.config();
+            let config = self.config(shared);
             let snapshot = shared.snapshot()?;
             let mark = match (after, mark) {
                 (None, None) => {
@@ -210,31 +212,36 @@ impl Pass {
                 if matches!(self.trigger, Trigger::LockExpiry) && !has_ended {
                     continue;
                 }
+                if !self.meet(account.withheld.as_ref()) {
+                    continue;
+                }
                 self.report.examined += 1;
+                if matches!(self.trigger, Trigger::Resolve { .. }) {
+                    ask.push((account.id, self.cause(), self.brake()));
+                    continue;
+                }
                 let next = lifecycle::reconcile(account, groups, &config.rules, moment).account;
                 // Only changed settings make a difference here, so only their pass pays for it.
-                let looks = matches!(self.trigger, Trigger::Settings);
-                if next == *account && !(looks && profile_differs(shared, &snapshot, account)?) {
-                    continue;
-                }
+                let looks = matches!(self.trigger, Trigger::Settings) && !self.report.dry_run;
+                let is_right =
+                    next == *account && !(looks && profile_differs(shared, &snapshot, account)?);
                 // Its own actor would leave it too; here that spares the asking.
-                let leave = wave_is_open
+                let leave = !is_right
+                    && wave_is_open
                     && !matches!(self.trigger, Trigger::Operator)
                     && shared.is_touched(&snapshot, account.id, groups)?;
-                if leave {
-                    continue;
-                }
                 if self.report.dry_run {
-                    self.count(RoleChange::between(account, &next));
-                } else {
-                    ask.push((account.id, self.cause()));
+                    let next = if leave { account } else { &next };
+                    self.would_change(account, next, groups, &config, moment);
+                } else if !is_right && !leave {
+                    ask.push((account.id, self.cause(), self.brake()));
                 }
             }
             mark
         };
         self.place = match self.place {
             Place::Accounts(after, _) => Place::Accounts(after, mark),
-            Place::Marks(_) | Place::Group(..) => Place::Accounts(after, mark),
+            other => other,
         };
         self.ask_actors(shared, tenant, ask).await?;
         Ok(false)
@@ -246,7 +253,7 @@ impl Pass {
         shared: &Shared,
         mark: Option<u64>,
     ) -> Result<bool, ChangeError> {
-        if let Some(generation) = mark.filter(|_| matches!(self.trigger, Trigger::Settings)) {
+        if let Some(generation) = mark.filter(|_| self.applies_settings()) {
             let clear = Operation::ClearMark { marked: Marked::Tenant, generation };
             let change = Changeset::new(shared.key, shared.clock.now(), None)
                 .requiring(Requirement::Config(shared.config().revision))
@@ -256,35 +263,98 @@ impl Pass {
         Ok(true)
     }
 
-    /// Asks accounts' own actors to decide again and commit, a few at a time.
-    async fn ask_actors(
+    /// Takes note of what a dry run would do to an account.
+    fn would_change(
+        &mut self,
+        account: &Account,
+        next: &Account,
+        groups: &[GroupId],
+        config: &ActiveConfig,
+        moment: Moment,
+    ) {
+        let protected = &config.settings.protected_roles;
+        if let Some(role) = next.role.as_ref().filter(|role| protected.contains(role))
+            && next.status == Status::Active
+        {
+            self.braking.holders.insert(role.clone());
+        }
+        let Some(change) = RoleChange::between(account, next) else { return };
+        let decision = lifecycle::decision_on(account, groups, &config.rules, moment);
+        let deferral = deferral(account, &decision, config);
+        if deferral.protected.is_some() {
+            let (cause, change) = (self.cause(), Some(change));
+            self.braking.deferred.insert(account.id, Deferred { cause, deferral, change });
+        } else {
+            self.count(change);
+        }
+    }
+
+    /// Asks accounts' own actors to decide again and commit, a few at a time. Answers how many
+    /// roles changed.
+    pub(super) async fn ask_actors(
         &mut self,
         shared: &Shared,
         tenant: &ActorRef<TenantMessage>,
-        ask: Vec<(UserId, Cause)>,
-    ) -> Result<(), ChangeError> {
+        ask: Vec<Question>,
+    ) -> Result<u64, ChangeError> {
         let author = &self.author;
         let mut answers = stream::iter(ask)
-            .map(|(user, cause)| ask_actor(shared, tenant, user, cause, author.clone()))
+            .map(|question| async move {
+                (question, ask_actor(shared, tenant, question, author.clone()).await)
+            })
             .buffer_unordered(IN_FLIGHT_MAX);
         let mut failed = None;
-        let mut changes = Vec::new();
-        while let Some(answer) = answers.next().await {
+        let mut answered = Vec::new();
+        while let Some((question, answer)) = answers.next().await {
             match answer {
-                Ok(Reconciled::Changed(change)) => changes.push(change),
+                Ok(answer) => answered.push((question, answer)),
                 // An account can be gone by now.
-                Ok(_) | Err(ChangeError::NotFound) => {}
+                Err(ChangeError::NotFound) => {}
                 Err(error) => failed = Some(error),
             }
         }
         drop(answers);
-        for change in changes {
-            self.count(Some(change));
+        let before = self.report.changed;
+        for (question, answer) in answered {
+            self.take_answer(question, answer);
         }
         // The others are done; the pass goes on with this piece's marks later.
-        failed.map_or(Ok(()), Err)
+        failed.map_or(Ok(self.report.changed - before), Err)
+    }
+
+    /// Asks one account's own actor. Answers nothing for an account that is gone.
+    pub(super) async fn ask_one(
+        &mut self,
+        shared: &Shared,
+        tenant: &ActorRef<TenantMessage>,
+        question: Question,
+    ) -> Result<Option<Reconciled>, ChangeError> {
+        match ask_actor(shared, tenant, question, self.author.clone()).await {
+            Ok(answer) => {
+                self.take_answer(question, answer.clone());
+                Ok(Some(answer))
+            }
+            Err(ChangeError::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn take_answer(&mut self, (user, cause, _): Question, answer: Reconciled) {
+        match answer {
+            Reconciled::Changed(change) => self.count(change),
+            Reconciled::Deferred(deferral) => {
+                self.braking.deferred.insert(user, Deferred { cause, deferral, change: None });
+            }
+            Reconciled::Unchanged
+            | Reconciled::Left
+            | Reconciled::NoWitness
+            | Reconciled::Withheld(_) => {}
+        }
     }
 }
+
+/// An account to be asked, on whose behalf, and what may stop it.
+pub(super) type Question = (UserId, Cause, Brake);
 
 /// Some accounts with their groups, and the last id that was read.
 type Piece = (UserId, Vec<(Account, Vec<GroupId>)>);
@@ -346,13 +416,15 @@ fn profile_differs(
 async fn ask_actor(
     shared: &Shared,
     tenant: &ActorRef<TenantMessage>,
-    user: UserId,
-    cause: Cause,
+    (user, cause, brake): Question,
     author: Author,
 ) -> Result<Reconciled, ChangeError> {
     shared.tenant_observed.sent();
     let message = |reply_to| {
-        TenantMessage::User(user, Box::new(UserMessage::Reconcile { cause, author, reply_to }))
+        TenantMessage::User(
+            user,
+            Box::new(UserMessage::Reconcile { cause, brake, author, reply_to }),
+        )
     };
     match tenant.call(message, Some(ACCOUNT_WAIT_MAX)).await {
         Ok(CallResult::Success(answer)) => answer,
