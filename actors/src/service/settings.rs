@@ -51,10 +51,6 @@ impl Tenant {
         author: Author,
     ) -> Result<Report, ChangeError> {
         let (config, settings, bindings) = self.patched(patch)?;
-        if settings == config.settings && bindings == config.bindings {
-            // Such a patch is not applied to anybody.
-            return Ok(Report::new("settings", true, self.shared().clock.now()));
-        }
         let config = Arc::new(ActiveConfig::from(Config { settings, bindings, ..config }));
         let message = |reply_to| ReconcilerMessage::Preview { config, page, author, reply_to };
         self.ask_reconciler(message).await

@@ -5,11 +5,17 @@ mod at_once;
 #[cfg(test)]
 mod failure;
 #[cfg(test)]
+mod holds;
+#[cfg(test)]
 mod load;
 #[cfg(test)]
 mod mappings;
 #[cfg(test)]
 mod operator;
+#[cfg(test)]
+mod previews;
+#[cfg(test)]
+mod protected;
 #[cfg(test)]
 mod restart;
 #[cfg(test)]
@@ -24,3 +30,5 @@ mod tenancy;
 mod test_tenant;
 #[cfg(test)]
 mod waves;
+#[cfg(test)]
+mod why;
