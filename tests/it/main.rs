@@ -8,6 +8,7 @@
 )]
 
 mod admin;
+mod brakes;
 mod cases;
 mod cli;
 mod concurrency;

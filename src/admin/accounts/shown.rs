@@ -39,7 +39,14 @@ pub(super) struct ShownAccount {
 struct ShownGroup {
     id: GroupId,
     display_name: String,
-    /// What the account would have without it, once the wave has settled.
+}
+
+/// What an account would have without one of its groups, once the wave has settled.
+#[derive(Debug, Serialize)]
+struct ShownIfLeft {
+    group: GroupId,
+    display_name: String,
+    #[serde(flatten)]
     if_left: IfLeft,
 }
 
@@ -50,6 +57,8 @@ struct ShownWhy {
     why: Why,
     /// The rules that matched and did not win, the strongest first.
     lost: Vec<LostRule>,
+    /// For each group, what leaving it would change.
+    if_left: Vec<ShownIfLeft>,
     /// A change that the rules call for and that is not made.
     withheld: Option<ShownWithheld>,
 }
@@ -74,10 +83,12 @@ impl ShownAccount {
             account.status != Status::Deleted && shared.is_pending(snapshot, account.id, &ids)?;
         let now = shared.clock.now();
         let explained = explain::explain(account, &ids, &shared.config().rules, now);
-        let groups = named.into_iter().zip(explained.if_left);
-        let groups = groups
-            .map(|((id, display_name), if_left)| ShownGroup { id, display_name, if_left })
+        let left = named.iter().cloned().zip(explained.if_left);
+        let if_left = left
+            .map(|((group, display_name), if_left)| ShownIfLeft { group, display_name, if_left })
             .collect();
+        let groups =
+            named.into_iter().map(|(id, display_name)| ShownGroup { id, display_name }).collect();
         let account = account.clone();
         let (locked, shadow) = (account.is_locked_at(now), account.shadow);
         let withheld =
@@ -98,7 +109,7 @@ impl ShownAccount {
             pending,
             fields: account.fields,
             groups,
-            why: ShownWhy { why: account.why, lost: explained.lost, withheld },
+            why: ShownWhy { why: account.why, lost: explained.lost, if_left, withheld },
             created_at: account.created_at,
         })
     }
