@@ -37,11 +37,11 @@ event_types! {
     AccountUpdated => "account.updated",
     /// The role changed: `from`, `to`, `why`.
     AccountRoleChanged => "account.role_changed",
-    /// The user was disabled; carries `from` and `to`.
+    /// The user was disabled; carries `from` and `to`, and says that sessions are to end.
     AccountDisabled => "account.disabled",
     /// The user is enabled again; the role follows when the wave has settled.
     AccountEnabled => "account.enabled",
-    /// The user was deleted; `to` is null.
+    /// The user was deleted; `to` is null, and sessions are to end.
     AccountDeleted => "account.deleted",
     /// An operator pinned the role.
     AccountLocked => "account.locked",

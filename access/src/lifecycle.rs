@@ -130,6 +130,7 @@ pub fn update(
             events.push(
                 Event::account(EventType::AccountDisabled, next.id)
                     .with_roles(before.as_deref(), next.role.as_deref())
+                    .with("revoke_sessions", true)
                     .with_why(&next.why),
             );
         }
@@ -163,6 +164,7 @@ pub fn delete(account: &Account, moment: Moment) -> Changed {
     let event = Event::account(EventType::AccountDeleted, next.id)
         .with("user_name", next.user_name.as_str())
         .with_roles(account.role.as_deref(), None)
+        .with("revoke_sessions", true)
         .with_why(&next.why);
     Changed { account: next, events: vec![event] }
 }

@@ -97,7 +97,9 @@ async fn build(described: &Tenant) -> TestTenant {
     let mut users = Vec::new();
     for (number, groups) in described.memberships.iter().enumerate() {
         let user = acme.create_user(&format!("user-{number}")).await;
-        groups.iter().for_each(|group| members[*group].push(user.to_string()));
+        for group in groups {
+            members[*group].push(user.to_string());
+        }
         users.push(user);
         acme.advance(std::time::Duration::from_millis(2)).await;
     }

@@ -33,10 +33,13 @@ impl Pass {
                 })
                 .await
             }
-            // It has met every account.
+            // It has met every account since it began; one that was held later may have been met
+            // before.
             Trigger::Sweep => {
-                for hold in newest_holds(shared)? {
-                    if hold.state == HoldState::Open && !self.waiting.contains_key(&hold.id) {
+                let began = self.started_at;
+                let old = |hold: &Hold| hold.state == HoldState::Open && hold.opened_at < began;
+                for hold in newest_holds(shared)?.into_iter().filter(old) {
+                    if !self.waiting.contains_key(&hold.id) {
                         self.change_hold(shared, hold.id, |hold, now| {
                             if hold.state == HoldState::Open {
                                 hold.state = HoldState::Lapsed;
