@@ -1,5 +1,7 @@
 //! `/tenants/{t}/accounts`: what the app sees of users, and what an operator does to them.
 
+mod shown;
+
 use access::duration::HumanDuration;
 use access::{Account, Author, Status, UserId};
 use actors::service::ManualAct;
@@ -7,11 +9,9 @@ use actors::shared::Shared;
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::StatusCode;
 use jiff::Timestamp;
-use serde::Deserialize;
-use serde_json::{Value, json};
-use store::Snapshot;
 
-use super::page::{Parameters, page};
+use self::shown::{AccountsQuery, NewLock, NewRole, ShownAccount, shown};
+use super::page::{Page, Paging, Parameters, page};
 use super::problem::Problem;
 use super::{ListRequest, Operator, Outcome, open_tenant, read_body};
 use crate::answer::{self, JSON};
@@ -24,20 +24,6 @@ const TEXT_CHARS_MAX: usize = 1_000;
 /// Who acts through this API.
 const OPERATOR: &str = "operator";
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NewLock {
-    role: Option<String>,
-    reason: Option<String>,
-    expires_at: Option<Timestamp>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NewRole {
-    role: String,
-}
-
 /// Which accounts are asked for.
 struct Wanted {
     role: Option<String>,
@@ -47,7 +33,11 @@ struct Wanted {
     text: Option<String>,
 }
 
-/// GET: accounts, oldest first.
+/// Accounts, oldest first.
+#[utoipa::path(
+    get, path = "/tenants/{tenant}/accounts", tag = "accounts", params(AccountsQuery, Paging),
+    responses((status = 200, description = "Accounts", body = Page<ShownAccount>))
+)]
 pub async fn list(
     State(app): State<App>,
     Path(tenant): Path<String>,
@@ -63,10 +53,14 @@ pub async fn list(
         items
     });
     let items = read.await.map_err(|_| Problem::unavailable())??;
-    Ok(page(items, limit, |item| item["id"].as_str().unwrap_or_default().to_owned()))
+    Ok(page(items, limit, |account| account.id.to_string()))
 }
 
-/// GET: one account, also of a deleted user.
+/// One account, also of a deleted user.
+#[utoipa::path(
+    get, path = "/tenants/{tenant}/accounts/{account}", tag = "accounts",
+    responses((status = 200, description = "The account", body = ShownAccount))
+)]
 pub async fn show(
     State(app): State<App>,
     Path((tenant, account)): Path<(String, String)>,
@@ -78,7 +72,15 @@ pub async fn show(
     Ok(answer::json(StatusCode::OK, JSON, &shown(tenant.shared(), &snapshot, &account)?))
 }
 
-/// PUT of the lock: pins the role at once.
+/// Locks an account: pins its role at once.
+#[utoipa::path(
+    put, path = "/tenants/{tenant}/accounts/{account}/lock", tag = "accounts",
+    request_body = Option<NewLock>,
+    responses(
+        (status = 200, description = "The account", body = ShownAccount),
+        (status = 409, description = "the account is deleted"),
+    )
+)]
 pub async fn lock(
     State(app): State<App>,
     Operator(author): Operator,
@@ -99,7 +101,14 @@ pub async fn lock(
     act_on(&app, &tenant, &account, act, author).await
 }
 
-/// DELETE of the lock: the rules apply at once.
+/// Unlocks an account: the rules apply at once.
+#[utoipa::path(
+    delete, path = "/tenants/{tenant}/accounts/{account}/lock", tag = "accounts",
+    responses(
+        (status = 200, description = "The account", body = ShownAccount),
+        (status = 409, description = "the account is deleted"),
+    )
+)]
 pub async fn unlock(
     State(app): State<App>,
     Operator(author): Operator,
@@ -108,7 +117,15 @@ pub async fn unlock(
     act_on(&app, &tenant, &account, ManualAct::Unlock { by: OPERATOR.to_owned() }, author).await
 }
 
-/// PUT of the role: until the next reconciliation of the account.
+/// Sets a role by hand, until the next reconciliation of the account.
+#[utoipa::path(
+    put, path = "/tenants/{tenant}/accounts/{account}/role", tag = "accounts",
+    request_body = NewRole,
+    responses(
+        (status = 200, description = "The account", body = ShownAccount),
+        (status = 409, description = "the account is locked; unlock it first"),
+    )
+)]
 pub async fn set_role(
     State(app): State<App>,
     Operator(author): Operator,
@@ -171,7 +188,7 @@ fn find(
     wanted: &Wanted,
     mut after: Option<UserId>,
     limit: usize,
-) -> Result<Vec<Value>, Problem> {
+) -> Result<Vec<ShownAccount>, Problem> {
     let snapshot = shared.snapshot()?;
     let now = shared.clock.now();
     let mut found = Vec::new();
@@ -181,7 +198,7 @@ fn find(
         after = Some(last.id);
         for account in accounts.iter().filter(|account| wanted.wants(account, now)) {
             let shown = shown(shared, &snapshot, account)?;
-            if wanted.pending.is_none_or(|pending| shown["pending"] == pending) {
+            if wanted.pending.is_none_or(|pending| shown.pending == pending) {
                 found.push(shown);
             }
             if found.len() >= limit {
@@ -189,33 +206,6 @@ fn find(
             }
         }
     }
-}
-
-/// An account as the API shows it.
-fn shown(shared: &Shared, snapshot: &Snapshot, account: &Account) -> Result<Value, Problem> {
-    let groups = shared.groups_with_names(snapshot, account.id)?;
-    let ids: Vec<_> = groups.iter().map(|(id, _)| *id).collect();
-    let pending =
-        account.status != Status::Deleted && shared.is_pending(snapshot, account.id, &ids)?;
-    let groups: Vec<Value> =
-        groups.iter().map(|(id, name)| json!({"id": id, "display_name": name})).collect();
-    Ok(json!({
-        "id": account.id,
-        "user_name": account.user_name,
-        "external_id": account.external_id,
-        "display_name": account.display_name,
-        "email": account.email,
-        "status": account.status,
-        "status_since": account.status_since,
-        "role": account.role,
-        "locked": account.is_locked_at(shared.clock.now()),
-        "lock": account.lock,
-        "pending": pending,
-        "fields": account.fields,
-        "groups": groups,
-        "why": account.why,
-        "created_at": account.created_at,
-    }))
 }
 
 fn check_text(key: &str, text: &str) -> Result<(), Problem> {

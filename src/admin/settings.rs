@@ -6,14 +6,23 @@ use axum::http::StatusCode;
 use super::{Operator, Outcome, open_tenant, read_value};
 use crate::answer::{self, JSON};
 use crate::app::App;
+use crate::openapi::schemas::{Settings, SettingsPatch};
 
-/// GET.
+/// The settings of a tenant.
+#[utoipa::path(
+    get, path = "/tenants/{tenant}/settings", tag = "settings",
+    responses((status = 200, description = "The settings", body = Settings))
+)]
 pub async fn show(State(app): State<App>, Path(tenant): Path<String>) -> Outcome {
     let tenant = open_tenant(&app, &tenant).await?;
     Ok(answer::json(StatusCode::OK, JSON, &tenant.shared().config().settings))
 }
 
-/// PATCH: a JSON merge patch; answers when the new settings are applied.
+/// Changes settings by a JSON merge patch; answers when they are applied.
+#[utoipa::path(
+    patch, path = "/tenants/{tenant}/settings", tag = "settings", request_body = SettingsPatch,
+    responses((status = 200, description = "The new settings", body = Settings))
+)]
 pub async fn patch(
     State(app): State<App>,
     Operator(author): Operator,

@@ -1,0 +1,364 @@
+//! What the API shows of types of the crates below, as operators read them.
+//!
+//! Mirrors: the crates below know nothing of this document, and it is written for other readers
+//! than they are. `tests/it/openapi.rs` holds real answers against them, and a key that is not
+//! described fails there.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// An id in examples.
+pub const ID: &str = "01990a5d-ac96-774b-bcce-b302099a8057";
+
+/// What went wrong (RFC 9457).
+#[derive(ToSchema)]
+#[schema(examples(json!({
+    "type": "about:blank", "title": "Unprocessable Entity", "status": 422,
+    "detail": "reconcile.settle: expected a duration such as \"60s\"", "key": "reconcile.settle"
+})))]
+pub struct Problem {
+    /// Always `about:blank`: the status says what kind it is.
+    pub r#type: String,
+    /// The status in words.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What is wrong with this request.
+    pub detail: String,
+    /// The key of the settings that is at fault.
+    #[schema(nullable = false)]
+    pub key: Option<String>,
+}
+
+/// Whether the directory lets the user in.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub enum Status {
+    /// It does.
+    Active,
+    /// `active` is false.
+    Disabled,
+    /// The SCIM user was deleted.
+    Deleted,
+}
+
+/// Which rule gave a role.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub enum Rule {
+    /// A role mapping whose group holds the user.
+    Mapping,
+    /// No mapping matched.
+    Default,
+    /// The user is disabled.
+    Disabled,
+    /// A lock pins the role.
+    Lock,
+    /// An operator set it by hand.
+    Manual,
+    /// The user was deleted.
+    Deleted,
+}
+
+/// Why an account has its role.
+#[derive(ToSchema)]
+#[schema(examples(json!({
+    "rule": "mapping", "mapping": 0, "group": "Employees", "since": "2026-03-01T12:00:00Z",
+    "wave": ID, "request": null
+})))]
+pub struct Why {
+    /// The rule that won.
+    pub rule: Rule,
+    /// Where the rule is a mapping: its position in `role_mappings`, from 0.
+    pub mapping: Option<u64>,
+    /// Where the rule is a mapping: its group.
+    pub group: Option<String>,
+    /// Since when this rule gives this role.
+    pub since: Timestamp,
+    /// The wave that set it.
+    pub wave: Option<Uuid>,
+    /// The request that brought it about: `x-request-id`.
+    pub request: Option<Uuid>,
+}
+
+/// A lock pins a role, whatever groups or mappings say.
+#[derive(ToSchema)]
+#[schema(examples(json!({
+    "role": "admin", "reason": "on leave", "by": "operator", "since": "2026-03-01T12:00:00Z",
+    "expires_at": null
+})))]
+pub struct Lock {
+    /// The pinned role.
+    pub role: String,
+    /// In the operator's words.
+    pub reason: Option<String>,
+    /// Who locked it.
+    pub by: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// When it ends; null: never.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Whether a wave goes on.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub enum WaveState {
+    /// Writes may still come.
+    Open,
+    /// No write came for `reconcile.settle`.
+    Settled,
+}
+
+/// A sync wave: one burst of requests from the directory.
+#[derive(ToSchema)]
+#[schema(examples(json!({
+    "id": ID, "state": "settled", "started_at": "2026-03-01T12:00:00Z",
+    "ended_at": "2026-03-01T12:00:09Z", "requests": 42, "creates": 3, "updates": 20, "deletes": 1,
+    "errors": 0, "role_changes": 4, "reconciled_at": "2026-03-01T12:01:09Z"
+})))]
+pub struct Wave {
+    /// Its id; newer waves sort later.
+    pub id: Uuid,
+    /// Whether it goes on.
+    pub state: WaveState,
+    /// When its first write came.
+    pub started_at: Timestamp,
+    /// When its last write was done; null while it is open.
+    pub ended_at: Option<Timestamp>,
+    /// All its requests, look-ups included.
+    pub requests: u64,
+    /// Resources made.
+    pub creates: u64,
+    /// Resources changed.
+    pub updates: u64,
+    /// Resources deleted.
+    pub deletes: u64,
+    /// Writes that were refused or failed.
+    pub errors: u64,
+    /// Roles that its reconciliation changed.
+    pub role_changes: u64,
+    /// When its reconciliation was done; null before.
+    pub reconciled_at: Option<Timestamp>,
+}
+
+/// What a reconciliation did, or would do.
+#[derive(ToSchema)]
+#[schema(examples(json!({
+    "id": ID, "trigger": "operator", "dry_run": true, "examined": 100, "changed": 1,
+    "changes": [{
+        "account": ID, "user_name": "ada@example.com", "from": "default", "to": "loanee",
+        "why": {"rule": "mapping", "mapping": 0, "group": "Employees",
+                "since": "2026-03-01T12:00:00Z", "wave": null, "request": null}
+    }],
+    "truncated": false, "duration_ms": 12
+})))]
+pub struct Report {
+    /// The pass's id.
+    pub id: String,
+    /// Why it ran.
+    pub trigger: String,
+    /// Whether nothing was changed.
+    pub dry_run: bool,
+    /// Accounts looked at.
+    pub examined: u64,
+    /// Accounts whose role changed.
+    pub changed: u64,
+    /// The first 1,000 of them.
+    pub changes: Vec<RoleChange>,
+    /// Whether there are more.
+    pub truncated: bool,
+    /// How long it took, in milliseconds.
+    pub duration_ms: i64,
+}
+
+/// A role that a reconciliation changed, or would change.
+#[derive(ToSchema)]
+pub struct RoleChange {
+    /// The account.
+    pub account: Uuid,
+    /// Its userName.
+    pub user_name: String,
+    /// The role before.
+    pub from: Option<String>,
+    /// The role after.
+    pub to: Option<String>,
+    /// Why.
+    pub why: Why,
+}
+
+/// What one actor is doing.
+#[derive(ToSchema)]
+#[schema(examples(json!({
+    "state": "idle", "mailbox_depth": 0, "messages_handled": 12, "restarts": 0, "last_error": null
+})))]
+pub struct Actor {
+    /// `idle` or `working`.
+    pub state: String,
+    /// Messages that wait, with the one being worked on.
+    pub mailbox_depth: u64,
+    /// Messages worked on since its first start.
+    pub messages_handled: u64,
+    /// How often it failed and was started again.
+    pub restarts: u64,
+    /// The last failure, in words.
+    pub last_error: Option<String>,
+    /// For a user's actor: the user.
+    #[schema(nullable = false)]
+    pub id: Option<Uuid>,
+}
+
+/// What a tenant's actors are doing.
+#[derive(ToSchema)]
+#[schema(examples(json!({
+    "state": "idle", "mailbox_depth": 0, "messages_handled": 12, "restarts": 0, "last_error": null,
+    "tenant": "acme", "wave": null, "next_sweep": "2026-03-01T12:30:00Z", "live_users": 3,
+    "live_groups": 1,
+    "reconciler": {"state": "idle", "mailbox_depth": 0, "messages_handled": 2, "restarts": 0,
+                   "last_error": null}
+})))]
+pub struct TenantActors {
+    /// `idle` or `working`.
+    pub state: String,
+    /// Messages that wait, with the one being worked on.
+    pub mailbox_depth: u64,
+    /// Messages worked on since its first start.
+    pub messages_handled: u64,
+    /// How often it failed and was started again.
+    pub restarts: u64,
+    /// The last failure, in words.
+    pub last_error: Option<String>,
+    /// The tenant's id.
+    pub tenant: String,
+    /// The open wave.
+    pub wave: Option<Wave>,
+    /// When the tenant is swept next.
+    pub next_sweep: Option<Timestamp>,
+    /// Users with a live actor.
+    pub live_users: u64,
+    /// Groups with a live actor.
+    pub live_groups: u64,
+    /// The tenant's reconciler.
+    pub reconciler: Actor,
+}
+
+/// A tenant's settings.
+#[derive(ToSchema)]
+#[schema(examples(json!({
+    "default_role": "default", "disabled_role": "disabled",
+    "role_mappings": [{"group": "Employees", "role": "loanee"}],
+    "field_mappings": {
+        "department": "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department"
+    },
+    "disable_overrides_lock": true, "protected_roles": [],
+    "hold": {"share": 0.5, "min_accounts": 100},
+    "reconcile": {"settle": "60s", "max_delay": "10m", "sweep_min": "20m", "sweep_max": "40m"},
+    "rate_limit": {"requests_per_second": 100, "burst": 200}
+})))]
+pub struct Settings {
+    /// The role of an active user whom no mapping matches.
+    #[schema(min_length = 1, max_length = 256)]
+    pub default_role: String,
+    /// The role of a disabled user.
+    #[schema(min_length = 1, max_length = 256)]
+    pub disabled_role: String,
+    /// Ordered: the first mapping whose group holds the user wins.
+    #[schema(max_items = 1000)]
+    pub role_mappings: Vec<RoleMapping>,
+    /// Account field → SCIM attribute path.
+    pub field_mappings: BTreeMap<String, String>,
+    /// Whether a disabled account is disabled even when locked.
+    pub disable_overrides_lock: bool,
+    /// Roles that are never taken from their last active account.
+    pub protected_roles: Vec<String>,
+    /// When a mass change waits for an operator.
+    pub hold: Hold,
+    /// When roles are reconciled.
+    pub reconcile: Reconcile,
+    /// How many SCIM requests are taken.
+    pub rate_limit: RateLimit,
+}
+
+/// Membership of a group gives a role. The group is named by `group` or by `group_id`.
+#[derive(ToSchema)]
+#[schema(examples(json!({"group": "Employees", "role": "loanee"})))]
+pub struct RoleMapping {
+    /// By displayName, without regard to case, also before it was ever pushed.
+    #[schema(nullable = false)]
+    pub group: Option<String>,
+    /// By SCIM id.
+    #[schema(nullable = false)]
+    pub group_id: Option<Uuid>,
+    /// The role it gives.
+    #[schema(min_length = 1, max_length = 256)]
+    pub role: String,
+}
+
+/// When a mass change waits for an operator.
+#[derive(ToSchema)]
+pub struct Hold {
+    /// The share of a tenant's accounts.
+    #[schema(minimum = 0, maximum = 1)]
+    pub share: f64,
+    /// Tenants with fewer accounts are never held.
+    pub min_accounts: u32,
+}
+
+/// When roles are reconciled: durations such as `250ms`, `60s`, `20m`.
+#[derive(ToSchema)]
+pub struct Reconcile {
+    /// How long no SCIM write comes before a wave has settled.
+    pub settle: String,
+    /// The longest that an account waits in a wave that goes on.
+    pub max_delay: String,
+    /// The earliest next sweep.
+    pub sweep_min: String,
+    /// The latest next sweep.
+    pub sweep_max: String,
+}
+
+/// How many SCIM requests a tenant may make.
+#[derive(ToSchema)]
+pub struct RateLimit {
+    /// In the long run.
+    #[schema(minimum = 1)]
+    pub requests_per_second: u32,
+    /// At once.
+    #[schema(minimum = 1)]
+    pub burst: u32,
+}
+
+/// A JSON merge patch (RFC 7396) of the settings: null gives a key its default back, a list is
+/// replaced whole.
+#[derive(ToSchema)]
+#[schema(examples(json!({
+    "default_role": "viewer", "role_mappings": [{"group": "Employees", "role": "loanee"}],
+    "reconcile": {"settle": "30s"}
+})))]
+pub struct SettingsPatch {
+    /// See `Settings`.
+    #[schema(min_length = 1, max_length = 256)]
+    pub default_role: Option<String>,
+    /// See `Settings`.
+    #[schema(min_length = 1, max_length = 256)]
+    pub disabled_role: Option<String>,
+    /// See `Settings`.
+    #[schema(max_items = 1000)]
+    pub role_mappings: Option<Vec<RoleMapping>>,
+    /// A field that is null is no longer mapped.
+    pub field_mappings: Option<BTreeMap<String, Option<String>>>,
+    /// See `Settings`.
+    pub disable_overrides_lock: Option<bool>,
+    /// See `Settings`.
+    pub protected_roles: Option<Vec<String>>,
+    /// Any of the keys of `Hold`.
+    pub hold: Option<BTreeMap<String, Value>>,
+    /// Any of the keys of `Reconcile`.
+    pub reconcile: Option<BTreeMap<String, Value>>,
+    /// Any of the keys of `RateLimit`.
+    pub rate_limit: Option<BTreeMap<String, Value>>,
+}
