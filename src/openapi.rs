@@ -72,6 +72,12 @@ pub fn document() -> Value {
     }
     let problem = serde_json::to_value(schemas::Problem::schema()).unwrap_or_default();
     document["components"]["schemas"]["Problem"] = problem;
+    for (name, page) in document["components"]["schemas"].as_object_mut().into_iter().flatten() {
+        // utoipa writes out what is on a page; by reference it keeps its name.
+        if let Some(item) = name.strip_prefix("Page_") {
+            page["properties"]["items"]["items"] = reference(item);
+        }
+    }
     extend(&mut document["components"]["schemas"], events::schemas());
     extend(&mut document["components"]["schemas"], scim::schemas());
     extend(&mut document["paths"], scim::paths());
@@ -133,6 +139,14 @@ fn complete(path: &str, method: &str, operation: &mut Map<String, Value>) {
             }
         }
     }
+    if let Some(body) = operation.get_mut("requestBody") {
+        // Where a body may be missing, utoipa says that it may be null, which is something else.
+        let schema = &mut body["content"][answer::JSON]["schema"];
+        let mut all = schema["oneOf"].as_array().into_iter().flatten();
+        if let Some(real) = all.find(|one| one.get("$ref").is_some()).cloned() {
+            *schema = real;
+        }
+    }
     for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
         let refused = status.parse().ok().filter(|status: &u16| *status >= 400);
         if let Some(status) = refused.filter(|_| response.get("content").is_none()) {
@@ -168,9 +182,9 @@ fn describe_problem(status: u16, response: &mut Value) {
     let detail = response["description"].clone();
     let example =
         json!({"type": "about:blank", "title": title, "status": status, "detail": detail});
-    let schema = json!({"$ref": "#/components/schemas/Problem"});
     response["description"] = title.into();
-    response["content"] = json!({answer::PROBLEM: {"schema": schema, "example": example}});
+    response["content"] =
+        json!({answer::PROBLEM: {"schema": reference("Problem"), "example": example}});
     let header = match status {
         401 => json!({"WWW-Authenticate": {"schema": {"type": "string"}, "required": true}}),
         503 => json!({"Retry-After": {
@@ -193,6 +207,8 @@ fn path_parameter(name: &str) -> Value {
             let schema = json!({"type": "string", "pattern": "^[a-z0-9-]{1,63}$"});
             ("The tenant's id", schema, "acme")
         }
+        // Of a resource type or a schema of SCIM.
+        "name" => ("As its list names it", json!({"type": "string"}), "User"),
         _ => {
             let schema = json!({"type": "string", "format": "uuid"});
             ("An id that this service gave", schema, schemas::ID)
@@ -209,6 +225,11 @@ fn operation_id(path: &str, method: &str) -> String {
     let path = path.strip_prefix(ADMIN).unwrap_or(path);
     let words = path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     std::iter::once(method).chain(words).collect::<Vec<_>>().join("_")
+}
+
+/// A reference to a schema.
+fn reference(schema: &str) -> Value {
+    json!({"$ref": format!("#/components/schemas/{schema}")})
 }
 
 fn extend(object: &mut Value, more: Map<String, Value>) {

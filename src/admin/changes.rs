@@ -31,6 +31,7 @@ struct FeedPage {
     #[schema(value_type = Vec<FeedEntry>)]
     items: Vec<Value>,
     /// The `cursor` of the next page; null where no more entries are there yet.
+    #[schema(required)]
     next_cursor: Option<String>,
     /// What to ask for next, as `after`; it has passed over the entries of other types.
     next_after: u64,

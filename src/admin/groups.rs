@@ -27,6 +27,7 @@ struct Group {
     /// Members that are known.
     members: u32,
     /// The role that membership gives by itself; null where no mapping names the group.
+    #[schema(required)]
     role: Option<String>,
 }
 

@@ -18,6 +18,7 @@ pub struct Page<T> {
     /// At most `limit` of them.
     pub items: Vec<T>,
     /// The `cursor` of the next page; null on the last.
+    #[schema(required)]
     pub next_cursor: Option<String>,
 }
 

@@ -51,6 +51,7 @@ struct ShownToken {
     /// When it was made.
     created_at: Timestamp,
     /// When it ends; null: never.
+    #[schema(required)]
     expires_at: Option<Timestamp>,
 }
 
@@ -69,6 +70,7 @@ struct MadeToken {
     /// When it was made.
     created_at: Timestamp,
     /// When it ends; null: never.
+    #[schema(required)]
     expires_at: Option<Timestamp>,
     /// Entra's *Secret Token*. It is never shown again.
     token: String,

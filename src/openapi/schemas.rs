@@ -74,14 +74,18 @@ pub struct Why {
     /// The rule that won.
     pub rule: Rule,
     /// Where the rule is a mapping: its position in `role_mappings`, from 0.
+    #[schema(required)]
     pub mapping: Option<u64>,
     /// Where the rule is a mapping: its group.
+    #[schema(required)]
     pub group: Option<String>,
     /// Since when this rule gives this role.
     pub since: Timestamp,
     /// The wave that set it.
+    #[schema(required)]
     pub wave: Option<Uuid>,
     /// The request that brought it about: `x-request-id`.
+    #[schema(required)]
     pub request: Option<Uuid>,
 }
 
@@ -95,12 +99,14 @@ pub struct Lock {
     /// The pinned role.
     pub role: String,
     /// In the operator's words.
+    #[schema(required)]
     pub reason: Option<String>,
     /// Who locked it.
     pub by: String,
     /// Since when.
     pub since: Timestamp,
     /// When it ends; null: never.
+    #[schema(required)]
     pub expires_at: Option<Timestamp>,
 }
 
@@ -129,6 +135,7 @@ pub struct Wave {
     /// When its first write came.
     pub started_at: Timestamp,
     /// When its last write was done; null while it is open.
+    #[schema(required)]
     pub ended_at: Option<Timestamp>,
     /// All its requests, look-ups included.
     pub requests: u64,
@@ -143,6 +150,7 @@ pub struct Wave {
     /// Roles that its reconciliation changed.
     pub role_changes: u64,
     /// When its reconciliation was done; null before.
+    #[schema(required)]
     pub reconciled_at: Option<Timestamp>,
 }
 
@@ -184,8 +192,10 @@ pub struct RoleChange {
     /// Its userName.
     pub user_name: String,
     /// The role before.
+    #[schema(required)]
     pub from: Option<String>,
     /// The role after.
+    #[schema(required)]
     pub to: Option<String>,
     /// Why.
     pub why: Why,
@@ -206,6 +216,7 @@ pub struct Actor {
     /// How often it failed and was started again.
     pub restarts: u64,
     /// The last failure, in words.
+    #[schema(required)]
     pub last_error: Option<String>,
     /// For a user's actor: the user.
     #[schema(nullable = false)]
@@ -231,12 +242,15 @@ pub struct TenantActors {
     /// How often it failed and was started again.
     pub restarts: u64,
     /// The last failure, in words.
+    #[schema(required)]
     pub last_error: Option<String>,
     /// The tenant's id.
     pub tenant: String,
     /// The open wave.
+    #[schema(required)]
     pub wave: Option<Wave>,
     /// When the tenant is swept next.
+    #[schema(required)]
     pub next_sweep: Option<Timestamp>,
     /// Users with a live actor.
     pub live_users: u64,
@@ -288,10 +302,8 @@ pub struct Settings {
 #[schema(examples(json!({"group": "Employees", "role": "loanee"})))]
 pub struct RoleMapping {
     /// By displayName, without regard to case, also before it was ever pushed.
-    #[schema(nullable = false)]
     pub group: Option<String>,
     /// By SCIM id.
-    #[schema(nullable = false)]
     pub group_id: Option<Uuid>,
     /// The role it gives.
     #[schema(min_length = 1, max_length = 256)]

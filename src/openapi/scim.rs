@@ -6,7 +6,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{operation_id, path_parameter, placeholders, schemas::ID};
+use super::schemas::ID;
+use super::{operation_id, path_parameter, placeholders, reference};
 
 /// In front of all of them.
 const BASE: &str = "/scim/v2/{tenant}";
@@ -106,7 +107,7 @@ fn described(path: &str, operation: &Operation) -> Value {
         let asked = json!({"description": description, "content": content(schema)});
         responses.entry("200").or_insert(asked);
     }
-    let mut parameters: Vec<Value> = placeholders(path).map(parameter).collect();
+    let mut parameters: Vec<Value> = placeholders(path).map(path_parameter).collect();
     let shown: &[&str] = match (operation.method, operation.answers) {
         ("get", Some("ScimList")) if operation.refusals.contains(&"400") => &[
             "filter",
@@ -136,19 +137,8 @@ fn described(path: &str, operation: &Operation) -> Value {
     described
 }
 
-fn parameter(name: &str) -> Value {
-    if name == "name" {
-        return json!({
-            "name": name, "in": "path", "required": true, "schema": {"type": "string"},
-            "description": "As its list names it",
-        });
-    }
-    path_parameter(name)
-}
-
 fn content(schema: &str) -> Value {
-    let schema = json!({"$ref": format!("#/components/schemas/{schema}")});
-    json!({::scim::MEDIA_TYPE: {"schema": schema}})
+    json!({::scim::MEDIA_TYPE: {"schema": reference(schema)}})
 }
 
 fn refusal(status: &str) -> Value {

@@ -80,10 +80,12 @@ pub(super) struct ShownAccount {
     /// `userName`.
     user_name: String,
     /// `externalId`.
+    #[schema(required)]
     external_id: Option<String>,
     /// A name to show.
     display_name: String,
     /// The one e-mail address to use.
+    #[schema(required)]
     email: Option<String>,
     /// Whether the directory lets the user in.
     #[schema(value_type = schemas::Status)]
@@ -91,11 +93,12 @@ pub(super) struct ShownAccount {
     /// Since when.
     status_since: Timestamp,
     /// The access role; null for a deleted account.
+    #[schema(required)]
     role: Option<String>,
     /// Whether a lock counts now.
     locked: bool,
     /// The lock.
-    #[schema(value_type = Option<schemas::Lock>)]
+    #[schema(value_type = Option<schemas::Lock>, required)]
     lock: Option<Lock>,
     /// Whether the role waits for a wave to settle.
     pub(super) pending: bool,
