@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use super::{Operator, Outcome, open_tenant, read_value};
 use crate::answer::{self, JSON};
 use crate::app::App;
-use crate::openapi::schemas::{Settings, SettingsPatch};
+use crate::openapi::schemas::settings::{Settings, SettingsPatch};
 
 /// The settings of a tenant.
 #[utoipa::path(

@@ -4,10 +4,9 @@
 //! than they are. `tests/it/openapi.rs` holds real answers against them, and a key that is not
 //! described fails there.
 
-use std::collections::BTreeMap;
+pub mod settings;
 
 use jiff::Timestamp;
-use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -258,119 +257,4 @@ pub struct TenantActors {
     pub live_groups: u64,
     /// The tenant's reconciler.
     pub reconciler: Actor,
-}
-
-/// A tenant's settings.
-#[derive(ToSchema)]
-#[schema(examples(json!({
-    "default_role": "default", "disabled_role": "disabled",
-    "role_mappings": [{"group": "Employees", "role": "loanee"}],
-    "field_mappings": {
-        "department": "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department"
-    },
-    "disable_overrides_lock": true, "protected_roles": [],
-    "hold": {"share": 0.5, "min_accounts": 100},
-    "reconcile": {"settle": "60s", "max_delay": "10m", "sweep_min": "20m", "sweep_max": "40m"},
-    "rate_limit": {"requests_per_second": 100, "burst": 200}
-})))]
-pub struct Settings {
-    /// The role of an active user whom no mapping matches.
-    #[schema(min_length = 1, max_length = 256)]
-    pub default_role: String,
-    /// The role of a disabled user.
-    #[schema(min_length = 1, max_length = 256)]
-    pub disabled_role: String,
-    /// Ordered: the first mapping whose group holds the user wins.
-    #[schema(max_items = 1000)]
-    pub role_mappings: Vec<RoleMapping>,
-    /// Account field → SCIM attribute path.
-    pub field_mappings: BTreeMap<String, String>,
-    /// Whether a disabled account is disabled even when locked.
-    pub disable_overrides_lock: bool,
-    /// Roles that are never taken from their last active account.
-    pub protected_roles: Vec<String>,
-    /// When a mass change waits for an operator.
-    pub hold: Hold,
-    /// When roles are reconciled.
-    pub reconcile: Reconcile,
-    /// How many SCIM requests are taken.
-    pub rate_limit: RateLimit,
-}
-
-/// Membership of a group gives a role. The group is named by `group` or by `group_id`.
-#[derive(ToSchema)]
-#[schema(examples(json!({"group": "Employees", "role": "loanee"})))]
-pub struct RoleMapping {
-    /// By displayName, without regard to case, also before it was ever pushed.
-    pub group: Option<String>,
-    /// By SCIM id.
-    pub group_id: Option<Uuid>,
-    /// The role it gives.
-    #[schema(min_length = 1, max_length = 256)]
-    pub role: String,
-}
-
-/// When a mass change waits for an operator.
-#[derive(ToSchema)]
-pub struct Hold {
-    /// The share of a tenant's accounts.
-    #[schema(minimum = 0, maximum = 1)]
-    pub share: f64,
-    /// Tenants with fewer accounts are never held.
-    pub min_accounts: u32,
-}
-
-/// When roles are reconciled: durations such as `250ms`, `60s`, `20m`.
-#[derive(ToSchema)]
-pub struct Reconcile {
-    /// How long no SCIM write comes before a wave has settled.
-    pub settle: String,
-    /// The longest that an account waits in a wave that goes on.
-    pub max_delay: String,
-    /// The earliest next sweep.
-    pub sweep_min: String,
-    /// The latest next sweep.
-    pub sweep_max: String,
-}
-
-/// How many SCIM requests a tenant may make.
-#[derive(ToSchema)]
-pub struct RateLimit {
-    /// In the long run.
-    #[schema(minimum = 1)]
-    pub requests_per_second: u32,
-    /// At once.
-    #[schema(minimum = 1)]
-    pub burst: u32,
-}
-
-/// A JSON merge patch (RFC 7396) of the settings: null gives a key its default back, a list is
-/// replaced whole.
-#[derive(ToSchema)]
-#[schema(examples(json!({
-    "default_role": "viewer", "role_mappings": [{"group": "Employees", "role": "loanee"}],
-    "reconcile": {"settle": "30s"}
-})))]
-pub struct SettingsPatch {
-    /// See `Settings`.
-    #[schema(min_length = 1, max_length = 256)]
-    pub default_role: Option<String>,
-    /// See `Settings`.
-    #[schema(min_length = 1, max_length = 256)]
-    pub disabled_role: Option<String>,
-    /// See `Settings`.
-    #[schema(max_items = 1000)]
-    pub role_mappings: Option<Vec<RoleMapping>>,
-    /// A field that is null is no longer mapped.
-    pub field_mappings: Option<BTreeMap<String, Option<String>>>,
-    /// See `Settings`.
-    pub disable_overrides_lock: Option<bool>,
-    /// See `Settings`.
-    pub protected_roles: Option<Vec<String>>,
-    /// Any of the keys of `Hold`.
-    pub hold: Option<BTreeMap<String, Value>>,
-    /// Any of the keys of `Reconcile`.
-    pub reconcile: Option<BTreeMap<String, Value>>,
-    /// Any of the keys of `RateLimit`.
-    pub rate_limit: Option<BTreeMap<String, Value>>,
 }
