@@ -46,7 +46,7 @@ struct FeedQuery {
     #[param(minimum = 0, nullable = false)]
     after: Option<u64>,
     /// How long to wait for the first entry, such as `30s`; at most 50 s.
-    #[param(pattern = "^[0-9]{1,5}(ms|s|m)$", nullable = false, example = "0s")]
+    #[param(pattern = "^[0-9]+(ms|s|m|h|d)$", nullable = false, example = "0s")]
     wait: Option<String>,
     /// Event types, separated by commas; all where it is missing.
     #[param(nullable = false, example = "account.role_changed")]

@@ -32,7 +32,7 @@ struct NewToken {
     #[schema(max_length = 256)]
     label: String,
     /// For how long it is good, such as `365d`; for ever where it is missing.
-    #[schema(value_type = Option<String>, pattern = "^[1-9][0-9]{0,2}(ms|s|m|h|d)$")]
+    #[schema(value_type = Option<String>, pattern = "^[0-9]+(ms|s|m|h|d)$")]
     expires_in: Option<HumanDuration>,
 }
 
