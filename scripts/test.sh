@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Tests everything: the workspace, then a release build against two public SCIM conformance tools.
+# Tests everything: the workspace, then a release build against two public SCIM conformance tools
+# and schemathesis.
 #
 #   scripts/test.sh              all of it
 #   scripts/test.sh --prepare    only install what the tests need
@@ -91,7 +92,7 @@ fi
 command -v cargo >/dev/null || fail "Rust is missing: install it with rustup"
 install_packages
 
-section "Conformance tools (.venv)"
+section "Python tools (.venv)"
 install_python_tools
 
 case ${1:-} in
@@ -109,5 +110,8 @@ cargo test --release --package slackwater --locked
 cargo build --release --locked
 
 scripts/conformance.sh
+
+section "Fuzzing of the admin API (schemathesis)"
+scripts/api-fuzz.sh
 
 section "All tests passed"

@@ -12,6 +12,7 @@
 mod backup;
 mod serve;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -19,6 +20,7 @@ use clap::{Args, Parser, Subcommand};
 use store::OpenError;
 
 use crate::config::{ConfigError, ServeOptions};
+use crate::openapi;
 
 /// A SCIM sync reconciler: Microsoft Entra's waves in, the right roles out.
 #[derive(Debug, Parser)]
@@ -53,6 +55,8 @@ enum Command {
         #[command(flatten)]
         data: DataOptions,
     },
+    /// Print the OpenAPI document
+    Openapi,
     /// Check the integrity of the data; the service must not be running
     Check {
         #[command(flatten)]
@@ -101,6 +105,7 @@ pub fn run() -> ExitCode {
             backup::backup(&dest, &data.data, listen.as_deref(), admin_token.as_deref())
         }
         Command::Restore { src, data } => backup::restore(&src, &data.data),
+        Command::Openapi => print(openapi::text()),
         Command::Check { data } => backup::check(&data.data),
     };
     let (code, message) = match done {
@@ -111,4 +116,11 @@ pub fn run() -> ExitCode {
     };
     eprintln!("slackwater: {message}");
     ExitCode::from(code)
+}
+
+/// To standard output, which may be closed.
+fn print(text: &str) -> Result<(), Failed> {
+    let mut out = std::io::stdout().lock();
+    let printed = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    printed.map_err(|error| Failed::Undone(format!("cannot print: {error}")))
 }

@@ -18,7 +18,6 @@ use axum::http::header::HOST;
 use axum::http::{Method, StatusCode, Version};
 use axum::middleware::{self, Next};
 use axum::response::IntoResponse;
-use axum::routing::get;
 use futures_util::FutureExt;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -27,13 +26,15 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tracing::Instrument;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use self::stream::TimedStream;
 use crate::admin::problem::Problem;
 use crate::answer::{self, Answer};
 use crate::app::App;
 use crate::http::error::Failure;
-use crate::{admin, http, telemetry};
+use crate::{admin, http, openapi, telemetry};
 
 /// Connections at once.
 const CONNECTIONS_MAX: usize = 4_096;
@@ -48,14 +49,20 @@ const ACCEPT_REST: Duration = Duration::from_millis(50);
 
 /// Everything that is served.
 pub fn router(app: App) -> Router {
-    Router::new()
-        .route("/healthz", get(async || answer::with_body(StatusCode::OK, TEXT, "ok\n")))
-        .route("/readyz", get(readiness))
-        .route("/metrics", get(metrics))
+    Router::from(routes())
         .nest("/admin/v1", admin::router(app.clone()))
         .fallback(scim_or_nothing)
         .layer(middleware::from_fn(watch_over))
         .with_state(app)
+}
+
+/// What takes no token, with its description.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(health))
+        .routes(routes!(readiness))
+        .routes(routes!(metrics))
+        .routes(routes!(description))
 }
 
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -69,6 +76,33 @@ async fn scim_or_nothing(state: State<App>, request: Request) -> Answer {
     }
 }
 
+/// Whether the process answers.
+#[utoipa::path(
+    get, path = "/healthz", tag = "service",
+    responses((status = 200, description = "It does", body = String, example = "ok"))
+)]
+async fn health() -> Answer {
+    answer::with_body(StatusCode::OK, TEXT, "ok\n")
+}
+
+/// This document.
+#[utoipa::path(
+    get, path = "/openapi.json", tag = "service",
+    responses((status = 200, description = "OpenAPI 3.1", body = Object))
+)]
+async fn description() -> Answer {
+    answer::with_body(StatusCode::OK, answer::JSON, openapi::text())
+}
+
+/// Whether requests can be served.
+#[utoipa::path(
+    get, path = "/readyz", tag = "service",
+    responses(
+        (status = 200, description = "They can", body = String, example = "ready"),
+        (status = 503, description = "The storage is failing, or the service stops",
+         body = String, example = "stopping"),
+    )
+)]
 async fn readiness(State(app): State<App>) -> Answer {
     let stopping = *app.stopping().borrow();
     match app.service().store().health() {
@@ -80,6 +114,11 @@ async fn readiness(State(app): State<App>) -> Answer {
     }
 }
 
+/// Metrics for Prometheus; they hold nothing of a tenant's data.
+#[utoipa::path(
+    get, path = "/metrics", tag = "service",
+    responses((status = 200, description = "Metrics", body = String, example = "slackwater_live_tenants 1"))
+)]
 async fn metrics(State(app): State<App>) -> Answer {
     let Some(handle) = telemetry::metrics() else {
         return answer::empty(StatusCode::SERVICE_UNAVAILABLE);

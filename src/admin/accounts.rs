@@ -9,10 +9,9 @@ use actors::shared::Shared;
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::StatusCode;
 use jiff::Timestamp;
-use serde::Deserialize;
 
-use self::shown::ShownAccount;
-use super::page::{Parameters, page};
+use self::shown::{AccountsQuery, NewLock, NewRole, ShownAccount};
+use super::page::{Page, Paging, Parameters, page};
 use super::problem::Problem;
 use super::{ListRequest, Operator, Outcome, open_tenant, read_body};
 use crate::answer::{self, JSON};
@@ -25,20 +24,6 @@ const TEXT_CHARS_MAX: usize = 1_000;
 /// Who acts through this API.
 const OPERATOR: &str = "operator";
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NewLock {
-    role: Option<String>,
-    reason: Option<String>,
-    expires_at: Option<Timestamp>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NewRole {
-    role: String,
-}
-
 /// Which accounts are asked for.
 struct Wanted {
     role: Option<String>,
@@ -48,7 +33,11 @@ struct Wanted {
     text: Option<String>,
 }
 
-/// GET: accounts, oldest first.
+/// Accounts, oldest first.
+#[utoipa::path(
+    get, path = "/tenants/{tenant}/accounts", tag = "accounts", params(AccountsQuery, Paging),
+    responses((status = 200, description = "Accounts", body = Page<ShownAccount>))
+)]
 pub async fn list(
     State(app): State<App>,
     Path(tenant): Path<String>,
@@ -64,10 +53,14 @@ pub async fn list(
         items
     });
     let items = read.await.map_err(|_| Problem::unavailable())??;
-    Ok(page(items, limit, |item| item.id.to_string()))
+    Ok(page(items, limit, |account| account.id.to_string()))
 }
 
-/// GET: one account, also of a deleted user.
+/// One account, also of a deleted user.
+#[utoipa::path(
+    get, path = "/tenants/{tenant}/accounts/{account}", tag = "accounts",
+    responses((status = 200, description = "The account", body = ShownAccount))
+)]
 pub async fn show(
     State(app): State<App>,
     Path((tenant, account)): Path<(String, String)>,
@@ -80,7 +73,15 @@ pub async fn show(
     Ok(answer::json(StatusCode::OK, JSON, &shown))
 }
 
-/// PUT of the lock: pins the role at once.
+/// Locks an account: pins its role at once.
+#[utoipa::path(
+    put, path = "/tenants/{tenant}/accounts/{account}/lock", tag = "accounts",
+    request_body = Option<NewLock>,
+    responses(
+        (status = 200, description = "The account", body = ShownAccount),
+        (status = 409, description = "the account is deleted"),
+    )
+)]
 pub async fn lock(
     State(app): State<App>,
     Operator(author): Operator,
@@ -101,7 +102,14 @@ pub async fn lock(
     act_on(&app, &tenant, &account, act, author).await
 }
 
-/// DELETE of the lock: the rules apply at once.
+/// Unlocks an account: the rules apply at once.
+#[utoipa::path(
+    delete, path = "/tenants/{tenant}/accounts/{account}/lock", tag = "accounts",
+    responses(
+        (status = 200, description = "The account", body = ShownAccount),
+        (status = 409, description = "the account is deleted"),
+    )
+)]
 pub async fn unlock(
     State(app): State<App>,
     Operator(author): Operator,
@@ -110,7 +118,15 @@ pub async fn unlock(
     act_on(&app, &tenant, &account, ManualAct::Unlock { by: OPERATOR.to_owned() }, author).await
 }
 
-/// PUT of the role: until the next reconciliation of the account.
+/// Sets a role by hand, until the next reconciliation of the account.
+#[utoipa::path(
+    put, path = "/tenants/{tenant}/accounts/{account}/role", tag = "accounts",
+    request_body = NewRole,
+    responses(
+        (status = 200, description = "The account", body = ShownAccount),
+        (status = 409, description = "the account is locked; unlock it first"),
+    )
+)]
 pub async fn set_role(
     State(app): State<App>,
     Operator(author): Operator,

@@ -7,13 +7,18 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::page::{Parameters, page};
+use super::page::{Page, Paging, Parameters, page};
 use super::problem::Problem;
 use super::{Outcome, open_tenant};
 use crate::answer::{self, JSON};
 use crate::app::App;
+use crate::openapi::schemas::{Actor, TenantActors};
 
-/// GET: all live tenants.
+/// What the actors of all live tenants are doing.
+#[utoipa::path(
+    get, path = "/actors", tag = "service", params(Paging),
+    responses((status = 200, description = "Live tenants", body = Page<TenantActors>))
+)]
 pub async fn list(State(app): State<App>, RawQuery(query): RawQuery) -> Outcome {
     let parameters = Parameters::read(query.as_deref());
     let (limit, after) = (parameters.limit()?, parameters.cursor::<TenantId>()?);
@@ -24,13 +29,21 @@ pub async fn list(State(app): State<App>, RawQuery(query): RawQuery) -> Outcome 
     Ok(page(items, limit, |item: &Value| item["tenant"].as_str().unwrap_or_default().to_owned()))
 }
 
-/// GET: one tenant's actors.
+/// What a tenant's actors are doing.
+#[utoipa::path(
+    get, path = "/tenants/{tenant}/actors", tag = "service",
+    responses((status = 200, description = "Its actors", body = TenantActors))
+)]
 pub async fn tenant(State(app): State<App>, Path(tenant): Path<String>) -> Outcome {
     let tenant = open_tenant(&app, &tenant).await?;
     Ok(answer::json(StatusCode::OK, JSON, &shown(&tenant)))
 }
 
-/// GET: one live user actor.
+/// What a user's live actor is doing.
+#[utoipa::path(
+    get, path = "/tenants/{tenant}/actors/users/{user}", tag = "service",
+    responses((status = 200, description = "Its actor", body = Actor))
+)]
 pub async fn user(State(app): State<App>, Path((tenant, user)): Path<(String, String)>) -> Outcome {
     let tenant = open_tenant(&app, &tenant).await?;
     let not_live = || Problem::not_found("the user has no live actor");

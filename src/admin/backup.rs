@@ -21,7 +21,12 @@ const PIECES_MAX: usize = 16;
 /// How long a piece waits for its reader.
 const READER_WAIT_MAX: Duration = Duration::from_secs(30);
 
-/// GET. What is cut off ends without its end mark, which `restore` notices.
+/// A backup of everything. What is cut off ends without its end mark, which `restore` notices.
+#[utoipa::path(
+    get, path = "/backup", tag = "service",
+    responses((status = 200, description = "The backup", body = String,
+               content_type = "application/octet-stream"))
+)]
 pub async fn stream(State(app): State<App>) -> Outcome {
     let snapshot = app.service().store().snapshot()?;
     let (sender, receiver) = mpsc::channel(PIECES_MAX);

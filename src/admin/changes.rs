@@ -7,22 +7,57 @@ use access::EventType;
 use actors::shared::Shared;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 use tokio::time::Instant;
+use utoipa::ToSchema;
 
 use super::accounts::read_wait;
-use super::page::Parameters;
+use super::page::{Paging, Parameters};
 use super::problem::Problem;
 use super::{Outcome, open_tenant};
 use crate::answer::{self, JSON};
 use crate::app::App;
+use crate::openapi::events::FeedEntry;
 
 /// The longest wait for the first entry.
 const WAIT_MAX: Duration = Duration::from_secs(50);
 /// Entries that are looked through for those of the asked types before an answer is given.
 const LOOKED_AT_MAX: usize = 50_000;
 
-/// GET: entries after `after`.
+/// A page of the change feed.
+#[derive(Serialize, ToSchema)]
+struct FeedPage {
+    #[schema(value_type = Vec<FeedEntry>)]
+    items: Vec<Value>,
+    /// The `cursor` of the next page; null where no more entries are there yet.
+    #[schema(required)]
+    next_cursor: Option<String>,
+    /// What to ask for next, as `after`; it has passed over the entries of other types.
+    next_after: u64,
+}
+
+/// Which entries are asked for.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes what is read by name")]
+struct FeedQuery {
+    /// The number of the last entry that is known already.
+    #[param(minimum = 0, nullable = false)]
+    after: Option<u64>,
+    /// How long to wait for the first entry, such as `30s`; at most 50 s.
+    #[param(pattern = "^[0-9]+(ms|s|m|h|d)$", nullable = false, example = "0s")]
+    wait: Option<String>,
+    /// Event types, separated by commas; all where it is missing.
+    #[param(nullable = false, example = "account.role_changed")]
+    r#type: Option<String>,
+}
+
+/// Entries of the change feed after `after`.
+#[utoipa::path(
+    get, path = "/tenants/{tenant}/changes", tag = "changes", params(Paging, FeedQuery),
+    responses((status = 200, description = "Entries, in order", body = FeedPage))
+)]
 pub async fn list(
     State(app): State<App>,
     Path(tenant): Path<String>,
@@ -49,8 +84,7 @@ pub async fn list(
         let wait_more = read.items.is_empty() && !read.more && !*stopping.borrow();
         if !wait_more || Instant::now() >= deadline {
             let next_cursor = read.more.then(|| after.to_string());
-            let body =
-                json!({"items": read.items, "next_cursor": next_cursor, "next_after": after});
+            let body = FeedPage { items: read.items, next_cursor, next_after: after };
             return Ok(answer::json(StatusCode::OK, JSON, &body));
         }
         tokio::select! {

@@ -1,14 +1,16 @@
 //! `/tenants/{t}/holds`: mass changes that wait for an operator, or waited.
 
-use access::{Hold, HoldId, HoldState, UserId, WithheldReason};
+use access::{Hold, HoldId, HoldState, UserId, WaveId, WithheldReason};
 use actors::shared::Shared;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use store::DocumentKey;
+use utoipa::ToSchema;
 
-use super::page::{Parameters, page};
+use super::page::{Page, Paging, Parameters, page};
 use super::problem::Problem;
 use super::{ListRequest, Operator, Outcome, open_tenant};
 use crate::answer::{self, Answer, JSON};
@@ -17,27 +19,95 @@ use crate::app::App;
 /// Accounts read at once while looking for those that wait.
 const PIECE: usize = 512;
 
-/// A hold with some of the accounts that wait in it.
-#[derive(Serialize)]
-struct Shown {
-    #[serde(flatten)]
-    hold: Hold,
-    /// Changes that wait, of accounts after the cursor.
+/// A mass change that waits for an operator, or waited.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Hold, examples(json!({
+    "id": "01990a5d-ac96-774b-bcce-b302099a8057", "state": "open",
+    "opened_at": "2026-03-01T12:01:00Z", "trigger": "wave",
+    "wave": "01990a5d-b9a0-7c52-8e4a-0d9e8f7a6b5c", "accounts": 120, "of": 200,
+    "closed_at": null, "closed_by": null, "done_at": null
+})))]
+struct ShownHold {
+    /// Its id; newer ones sort later.
+    #[schema(value_type = Uuid)]
+    id: HoldId,
+    /// What has become of it: `open`, `approved`, `rejected` or `lapsed`.
+    #[schema(value_type = String)]
+    state: HoldState,
+    /// Since when it waits.
+    opened_at: Timestamp,
+    /// What kind of pass would have made the changes.
+    trigger: String,
+    /// The wave, if one brought it about.
+    #[schema(value_type = Option<Uuid>, required)]
+    wave: Option<WaveId>,
+    /// How many accounts were to lose a mapped role.
+    accounts: u64,
+    /// How many accounts there were.
+    of: u64,
+    /// When it was approved or rejected, or lapsed.
+    #[schema(required)]
+    closed_at: Option<Timestamp>,
+    /// Who approved or rejected it.
+    #[schema(required)]
+    closed_by: Option<String>,
+    /// When what was decided had reached all its accounts.
+    #[schema(required)]
+    done_at: Option<Timestamp>,
+}
+
+/// A hold, and the changes that wait in it.
+#[derive(Serialize, ToSchema)]
+struct HoldChanges {
+    /// The hold.
+    hold: ShownHold,
+    /// Changes that wait, by account.
     changes: Vec<Waiting>,
     /// Where the next page of changes starts.
+    #[schema(value_type = Option<Uuid>, required)]
     next_cursor: Option<UserId>,
 }
 
 /// A change that waits.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = WaitingChange)]
 struct Waiting {
+    /// The account.
+    #[schema(value_type = Uuid)]
     account: UserId,
+    /// Its userName.
     user_name: String,
+    /// The role that it has.
+    #[schema(required)]
     from: Option<String>,
+    /// The role that the rules give.
     to: String,
 }
 
-/// GET: newest first. `state` picks some.
+/// A hold that was approved or rejected.
+#[derive(Serialize, ToSchema)]
+struct ResolvedHold {
+    /// The hold.
+    hold: ShownHold,
+    /// Roles that changed.
+    changed: u64,
+}
+
+/// Which holds are asked for.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes what is read by name")]
+struct HoldsQuery {
+    /// In this state: `open`, `approved`, `rejected` or `lapsed`.
+    #[param(nullable = false)]
+    state: Option<String>,
+}
+
+/// Mass changes that wait, or waited, newest first.
+#[utoipa::path(
+    get, path = "/tenants/{tenant}/holds", tag = "holds", params(Paging, HoldsQuery),
+    responses((status = 200, description = "A page of holds", body = Page<ShownHold>))
+)]
 pub async fn list(
     State(app): State<App>,
     Path(tenant): Path<String>,
@@ -54,10 +124,15 @@ pub async fn list(
         snapshot.documents_reversed(tenant.key(), &all, before.as_ref(), usize::MAX)?;
     holds.retain(|hold| wanted.is_none_or(|state| hold.state == state));
     holds.truncate(limit + 1);
-    Ok(page(holds, limit, |hold| hold.id.to_string()))
+    let holds = holds.into_iter().map(ShownHold::from).collect();
+    Ok(page(holds, limit, |hold: &ShownHold| hold.id.to_string()))
 }
 
-/// GET: one hold, with the changes that wait in it, in pages.
+/// One hold, with the changes that wait in it, in pages.
+#[utoipa::path(
+    get, path = "/tenants/{tenant}/holds/{hold}", tag = "holds", params(Paging),
+    responses((status = 200, description = "The hold and its changes", body = HoldChanges))
+)]
 pub async fn show(
     State(app): State<App>,
     Path((tenant, hold)): Path<(String, String)>,
@@ -80,10 +155,17 @@ pub async fn show(
     let more = changes.len() > limit;
     changes.truncate(limit);
     let next_cursor = changes.last().filter(|_| more).map(|last| last.account);
-    Ok(answer::json(StatusCode::OK, JSON, &Shown { hold, changes, next_cursor }))
+    Ok(answer::json(StatusCode::OK, JSON, &HoldChanges { hold: hold.into(), changes, next_cursor }))
 }
 
-/// POST: makes its changes now.
+/// Approves a hold: makes its changes now.
+#[utoipa::path(
+    post, path = "/tenants/{tenant}/holds/{hold}/approve", tag = "holds",
+    responses(
+        (status = 200, description = "The hold, and how many roles changed", body = ResolvedHold),
+        (status = 409, description = "the hold is closed"),
+    )
+)]
 pub async fn approve(
     State(app): State<App>,
     Operator(author): Operator,
@@ -91,10 +173,17 @@ pub async fn approve(
 ) -> Outcome {
     let tenant = open_tenant(&app, &tenant).await?;
     let (hold, report) = tenant.resolve_hold(read_id(&hold)?, true, author).await?;
-    Ok(resolved(&hold, report.changed))
+    Ok(resolved(hold, report.changed))
 }
 
-/// POST: its accounts stay as they are, until their groups or the settings change again.
+/// Rejects a hold: its accounts stay as they are, until their groups or the rules change again.
+#[utoipa::path(
+    post, path = "/tenants/{tenant}/holds/{hold}/reject", tag = "holds",
+    responses(
+        (status = 200, description = "The hold", body = ResolvedHold),
+        (status = 409, description = "the hold is closed"),
+    )
+)]
 pub async fn reject(
     State(app): State<App>,
     Operator(author): Operator,
@@ -102,17 +191,28 @@ pub async fn reject(
 ) -> Outcome {
     let tenant = open_tenant(&app, &tenant).await?;
     let (hold, report) = tenant.resolve_hold(read_id(&hold)?, false, author).await?;
-    Ok(resolved(&hold, report.changed))
+    Ok(resolved(hold, report.changed))
 }
 
-fn resolved(hold: &Hold, changed: u64) -> Answer {
-    #[derive(Serialize)]
-    struct Resolved<'a> {
-        #[serde(flatten)]
-        hold: &'a Hold,
-        changed: u64,
+fn resolved(hold: Hold, changed: u64) -> Answer {
+    answer::json(StatusCode::OK, JSON, &ResolvedHold { hold: hold.into(), changed })
+}
+
+impl From<Hold> for ShownHold {
+    fn from(hold: Hold) -> Self {
+        Self {
+            id: hold.id,
+            state: hold.state,
+            opened_at: hold.opened_at,
+            trigger: hold.trigger,
+            wave: hold.wave,
+            accounts: hold.accounts,
+            of: hold.of,
+            closed_at: hold.closed_at,
+            closed_by: hold.closed_by,
+            done_at: hold.done_at,
+        }
     }
-    answer::json(StatusCode::OK, JSON, &Resolved { hold, changed })
 }
 
 fn waiting(

@@ -4,13 +4,35 @@ use std::str::FromStr;
 
 use axum::http::StatusCode;
 use serde::Serialize;
-use serde_json::json;
+use utoipa::{IntoParams, ToSchema};
 
 use super::problem::Problem;
 use crate::answer::{self, Answer, JSON};
 
 const LIMIT_DEFAULT: usize = 100;
 const LIMIT_MAX: usize = 1_000;
+
+/// One page of a list.
+#[derive(Serialize, ToSchema)]
+pub struct Page<T> {
+    /// At most `limit` of them.
+    pub items: Vec<T>,
+    /// The `cursor` of the next page; null on the last.
+    #[schema(required)]
+    pub next_cursor: Option<String>,
+}
+
+/// What every list takes.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Paging {
+    /// Items on a page; 100 where it is missing.
+    #[param(minimum = 1, maximum = 1000, nullable = false)]
+    pub limit: Option<u16>,
+    /// Where to go on: the `next_cursor` of the page before.
+    #[param(nullable = false)]
+    pub cursor: Option<String>,
+}
 
 /// A query string, read by name. Unknown parameters are ignored.
 pub struct Parameters(Vec<(String, String)>);
@@ -60,5 +82,5 @@ pub fn page<T: Serialize>(
     let more = items.len() > limit;
     items.truncate(limit);
     let next_cursor = items.last().filter(|_| more).map(cursor_of);
-    answer::json(StatusCode::OK, JSON, &json!({"items": items, "next_cursor": next_cursor}))
+    answer::json(StatusCode::OK, JSON, &Page { items, next_cursor })
 }

@@ -5,21 +5,31 @@ use actors::service::Page;
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
-use super::page::Parameters;
+use super::page::{Paging, Parameters};
 use super::problem::Problem;
 use super::{Operator, Outcome, open_tenant, read_body};
 use crate::answer::{self, JSON};
 use crate::app::App;
+use crate::openapi::schemas::Report;
 
-#[derive(Deserialize)]
+/// How to reconcile.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(json!({"dry_run": true})))]
 struct Reconciliation {
+    /// Whether only to tell what would change.
     #[serde(default)]
     dry_run: bool,
 }
 
-/// POST.
+/// Applies the rules to every account now, open wave or not.
+#[utoipa::path(
+    post, path = "/tenants/{tenant}/reconcile", tag = "accounts",
+    params(Paging), request_body = Option<Reconciliation>,
+    responses((status = 200, description = "What changed, or would", body = Report))
+)]
 pub async fn run(
     State(app): State<App>,
     Operator(author): Operator,

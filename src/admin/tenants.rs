@@ -3,10 +3,11 @@
 use access::TenantId;
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::{HeaderMap, StatusCode};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use super::page::{Parameters, page};
+use super::page::{Page, Paging, Parameters, page};
 use super::problem::Problem;
 use super::{Operator, Outcome, open_tenant, read_body};
 use crate::answer::{self, JSON};
@@ -15,14 +16,83 @@ use crate::app::App;
 /// Characters in a tenant's name.
 const NAME_CHARS_MAX: usize = 256;
 
-#[derive(Deserialize)]
+/// A tenant to make.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(json!({"id": "acme", "name": "Acme Corp"})))]
 struct NewTenant {
+    /// How it is called in paths.
+    #[schema(pattern = "^[a-z0-9-]{1,63}$")]
     id: String,
+    /// How people call it; the id where it is missing.
+    #[schema(min_length = 1, max_length = 256)]
     name: Option<String>,
 }
 
-/// POST: makes a tenant. Its token is shown only here.
+/// Where a directory pushes to.
+#[derive(Serialize, ToSchema)]
+struct Endpoint {
+    /// Entra's *Tenant URL*.
+    endpoint: String,
+}
+
+/// A tenant: one customer directory.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Tenant, examples(json!({
+    "id": "acme", "name": "Acme Corp", "created_at": "2026-03-01T12:00:00Z",
+    "scim": {"endpoint": "https://slackwater.example.com/scim/v2/acme"}, "users": 120, "groups": 4
+})))]
+struct ShownTenant {
+    /// How it is called in paths.
+    #[schema(value_type = String)]
+    id: TenantId,
+    /// How people call it.
+    name: String,
+    /// When it was made.
+    created_at: Timestamp,
+    scim: Endpoint,
+    /// Users that the directory pushed; lists of tenants do not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    users: Option<u64>,
+    /// Groups that the directory pushed; lists of tenants do not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    groups: Option<u64>,
+}
+
+/// Where a directory pushes to, and what it logs in with.
+#[derive(Serialize, ToSchema)]
+struct Access {
+    /// Entra's *Tenant URL*.
+    endpoint: String,
+    /// Entra's *Secret Token*. It is never shown again.
+    token: String,
+}
+
+/// A tenant that was just made.
+#[derive(Serialize, ToSchema)]
+#[schema(examples(json!({
+    "id": "acme", "name": "Acme Corp",
+    "scim": {"endpoint": "https://slackwater.example.com/scim/v2/acme", "token": "sw_…"}
+})))]
+struct MadeTenant {
+    /// How it is called in paths.
+    #[schema(value_type = String)]
+    id: TenantId,
+    /// How people call it.
+    name: String,
+    scim: Access,
+}
+
+/// Makes a tenant. Its token is shown only here.
+#[utoipa::path(
+    post, path = "/tenants", tag = "tenants", request_body = NewTenant,
+    responses(
+        (status = 201, description = "The tenant", body = MadeTenant),
+        (status = 409, description = "id is taken"),
+    )
+)]
 pub async fn create(
     State(app): State<App>,
     Operator(author): Operator,
@@ -42,11 +112,15 @@ pub async fn create(
         store::token::make("first".to_owned(), now, None).map_err(|_| Problem::unavailable())?;
     app.service().create_tenant(id.clone(), name.clone(), token, author).await?;
     let endpoint = app.scim_endpoint(&headers, &id);
-    let body = json!({"id": id, "name": name, "scim": {"endpoint": endpoint, "token": text}});
+    let body = MadeTenant { id, name, scim: Access { endpoint, token: text } };
     Ok(answer::json(StatusCode::CREATED, JSON, &body))
 }
 
-/// GET: all tenants.
+/// All tenants.
+#[utoipa::path(
+    get, path = "/tenants", tag = "tenants", params(Paging),
+    responses((status = 200, description = "Tenants", body = Page<ShownTenant>))
+)]
 pub async fn list(
     State(app): State<App>,
     headers: HeaderMap,
@@ -55,12 +129,15 @@ pub async fn list(
     let parameters = Parameters::read(query.as_deref());
     let (limit, after) = (parameters.limit()?, parameters.cursor::<TenantId>()?);
     let tenants = app.service().store().snapshot()?.tenants(after.as_ref(), limit + 1)?;
-    let items: Vec<Value> =
-        tenants.iter().map(|tenant| shown(&app, &headers, tenant, &json!({}))).collect();
-    Ok(page(items, limit, |item| item["id"].as_str().unwrap_or_default().to_owned()))
+    let items = tenants.into_iter().map(|tenant| shown(&app, &headers, tenant)).collect();
+    Ok(page(items, limit, |tenant: &ShownTenant| tenant.id.to_string()))
 }
 
-/// GET: one tenant.
+/// One tenant, with how much it holds.
+#[utoipa::path(
+    get, path = "/tenants/{tenant}", tag = "tenants",
+    responses((status = 200, description = "The tenant", body = ShownTenant))
+)]
 pub async fn show(
     State(app): State<App>,
     headers: HeaderMap,
@@ -71,11 +148,16 @@ pub async fn show(
     let kept = snapshot.tenant(&live.shared().id)?;
     let kept = kept.ok_or_else(|| Problem::not_found("there is no such tenant"))?;
     let counts = snapshot.counts(live.key())?;
-    let counts = json!({"users": counts.users, "groups": counts.groups});
-    Ok(answer::json(StatusCode::OK, JSON, &shown(&app, &headers, &kept, &counts)))
+    let (users, groups) = (Some(counts.users), Some(counts.groups));
+    let body = ShownTenant { users, groups, ..shown(&app, &headers, kept) };
+    Ok(answer::json(StatusCode::OK, JSON, &body))
 }
 
-/// DELETE: the tenant is gone at once, its rows follow.
+/// Deletes a tenant: it is gone at once, its rows follow.
+#[utoipa::path(
+    delete, path = "/tenants/{tenant}", tag = "tenants",
+    responses((status = 204, description = "It is deleted"))
+)]
 pub async fn delete(
     State(app): State<App>,
     Operator(author): Operator,
@@ -87,16 +169,8 @@ pub async fn delete(
     Ok(answer::empty(StatusCode::NO_CONTENT))
 }
 
-fn shown(app: &App, headers: &HeaderMap, tenant: &store::tenant::Tenant, more: &Value) -> Value {
-    let endpoint = app.scim_endpoint(headers, &tenant.id);
-    let mut shown = json!({
-        "id": tenant.id,
-        "name": tenant.name,
-        "created_at": tenant.created_at,
-        "scim": {"endpoint": endpoint},
-    });
-    if let (Value::Object(shown), Value::Object(more)) = (&mut shown, more) {
-        shown.extend(more.clone());
-    }
-    shown
+fn shown(app: &App, headers: &HeaderMap, tenant: store::tenant::Tenant) -> ShownTenant {
+    let scim = Endpoint { endpoint: app.scim_endpoint(headers, &tenant.id) };
+    let store::tenant::Tenant { id, name, created_at, .. } = tenant;
+    ShownTenant { id, name, created_at, scim, users: None, groups: None }
 }

@@ -6,11 +6,12 @@ use access::duration::HumanDuration;
 use access::wave::later;
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::StatusCode;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use store::tenant::Token;
+use utoipa::ToSchema;
 
-use super::page::page;
+use super::page::{Page, Paging, page};
 use super::problem::Problem;
 use super::{ListRequest, Operator, Outcome, open_tenant, read_body};
 use crate::answer::{self, JSON};
@@ -21,15 +22,68 @@ const TOKENS_MAX: usize = 100;
 /// Characters in a label.
 const LABEL_CHARS_MAX: usize = 256;
 
-#[derive(Deserialize)]
+/// A token to make.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(json!({"label": "second", "expires_in": "365d"})))]
 struct NewToken {
+    /// What operators call it.
     #[serde(default)]
+    #[schema(max_length = 256)]
     label: String,
+    /// For how long it is good, such as `365d`; for ever where it is missing.
+    #[schema(value_type = Option<String>, pattern = "^[0-9]+(ms|s|m|h|d)$")]
     expires_in: Option<HumanDuration>,
 }
 
-/// POST: makes a token; it is shown only here.
+/// A token, without its secret.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Token, examples(json!({
+    "id": "01990a5d-ac96-774b-bcce-b302099a8057", "label": "first",
+    "created_at": "2026-03-01T12:00:00Z", "expires_at": null
+})))]
+struct ShownToken {
+    /// Its public half.
+    #[schema(value_type = Uuid)]
+    id: TokenId,
+    /// What operators call it.
+    label: String,
+    /// When it was made.
+    created_at: Timestamp,
+    /// When it ends; null: never.
+    #[schema(required)]
+    expires_at: Option<Timestamp>,
+}
+
+/// A token that was just made.
+#[derive(Serialize, ToSchema)]
+#[schema(examples(json!({
+    "id": "01990a5d-ac96-774b-bcce-b302099a8057", "label": "second",
+    "created_at": "2026-03-01T12:00:00Z", "expires_at": "2027-03-01T12:00:00Z", "token": "sw_…"
+})))]
+struct MadeToken {
+    /// Its public half.
+    #[schema(value_type = Uuid)]
+    id: TokenId,
+    /// What operators call it.
+    label: String,
+    /// When it was made.
+    created_at: Timestamp,
+    /// When it ends; null: never.
+    #[schema(required)]
+    expires_at: Option<Timestamp>,
+    /// Entra's *Secret Token*. It is never shown again.
+    token: String,
+}
+
+/// Makes a token; it is shown only here.
+#[utoipa::path(
+    post, path = "/tenants/{tenant}/tokens", tag = "tokens", request_body = Option<NewToken>,
+    responses(
+        (status = 201, description = "The token", body = MadeToken),
+        (status = 409, description = "the tenant has 100 tokens; delete one"),
+    )
+)]
 pub async fn create(
     State(app): State<App>,
     Operator(author): Operator,
@@ -53,15 +107,17 @@ pub async fn create(
     let expires_at = expires_in.map(|after| later(now, after.get()));
     let (token, text) =
         store::token::make(label, now, expires_at).map_err(|_| Problem::unavailable())?;
-    let mut body = shown(&token);
-    if let Value::Object(body) = &mut body {
-        body.insert("token".to_owned(), text.into());
-    }
+    let ShownToken { id, label, created_at, expires_at } = shown(&token);
+    let body = MadeToken { id, label, created_at, expires_at, token: text };
     app.service().create_token(tenant.key(), token, author).await?;
     Ok(answer::json(StatusCode::CREATED, JSON, &body))
 }
 
-/// GET: the tokens, without their secrets.
+/// The tokens, without their secrets.
+#[utoipa::path(
+    get, path = "/tenants/{tenant}/tokens", tag = "tokens", params(Paging),
+    responses((status = 200, description = "Tokens", body = Page<ShownToken>))
+)]
 pub async fn list(
     State(app): State<App>,
     Path(tenant): Path<String>,
@@ -71,10 +127,14 @@ pub async fn list(
         ListRequest::<TokenId>::read(&app, &tenant, query.as_deref()).await?;
     let tokens = tenant.shared().snapshot()?.tokens(tenant.key(), after, limit + 1)?;
     let items = tokens.iter().map(shown).collect();
-    Ok(page(items, limit, |item: &Value| item["id"].as_str().unwrap_or_default().to_owned()))
+    Ok(page(items, limit, |item: &ShownToken| item.id.to_string()))
 }
 
-/// DELETE: from now on it opens nothing.
+/// Deletes a token: from now on it opens nothing.
+#[utoipa::path(
+    delete, path = "/tenants/{tenant}/tokens/{token}", tag = "tokens",
+    responses((status = 204, description = "It is deleted"))
+)]
 pub async fn delete(
     State(app): State<App>,
     Operator(author): Operator,
@@ -86,11 +146,11 @@ pub async fn delete(
     Ok(answer::empty(StatusCode::NO_CONTENT))
 }
 
-fn shown(token: &Token) -> Value {
-    json!({
-        "id": token.id,
-        "label": token.label,
-        "created_at": token.created_at,
-        "expires_at": token.expires_at,
-    })
+fn shown(token: &Token) -> ShownToken {
+    ShownToken {
+        id: token.id,
+        label: token.label.clone(),
+        created_at: token.created_at,
+        expires_at: token.expires_at,
+    }
 }

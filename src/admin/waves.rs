@@ -5,13 +5,18 @@ use access::wave::Wave;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 
-use super::page::page;
+use super::page::{Page, Paging, page};
 use super::problem::Problem;
 use super::{ListRequest, Outcome, open_tenant};
 use crate::answer::{self, JSON};
 use crate::app::App;
+use crate::openapi::schemas;
 
-/// GET: waves; those that go on, with what they count so far.
+/// Waves, newest first; those that go on, with what they count so far.
+#[utoipa::path(
+    get, path = "/tenants/{tenant}/waves", tag = "waves", params(Paging),
+    responses((status = 200, description = "Waves", body = Page<schemas::Wave>))
+)]
 pub async fn list(
     State(app): State<App>,
     Path(tenant): Path<String>,
@@ -34,7 +39,11 @@ pub async fn list(
     Ok(page(waves, limit, |wave| wave.id.to_string()))
 }
 
-/// GET: one wave.
+/// One wave.
+#[utoipa::path(
+    get, path = "/tenants/{tenant}/waves/{wave}", tag = "waves",
+    responses((status = 200, description = "The wave", body = schemas::Wave))
+)]
 pub async fn show(State(app): State<App>, Path((tenant, wave)): Path<(String, String)>) -> Outcome {
     let tenant = open_tenant(&app, &tenant).await?;
     let no_such_wave = || Problem::not_found("there is no such wave");

@@ -164,7 +164,7 @@ async fn a_mass_change_waits_for_approval() {
 
     let path = format!("/tenants/acme/holds/{id}/approve");
     let approved = admin.post(&path, &json!({})).await.expect(200).json();
-    assert_eq!((&approved["state"], &approved["changed"]), (&json!("approved"), &json!(8)));
+    assert_eq!((&approved["hold"]["state"], &approved["changed"]), (&json!("approved"), &json!(8)));
     assert_eq!(count(admin, "default").await, 8);
     admin.post(&path, &json!({})).await.expect(409);
     let nothing = "/tenants/acme/holds/00000000-0000-7000-8000-000000000000/approve";

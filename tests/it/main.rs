@@ -18,6 +18,7 @@ mod durability;
 mod entra_cases;
 mod interop;
 mod limits;
+mod openapi;
 mod server;
 mod tenancy;
 mod tidy;

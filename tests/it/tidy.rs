@@ -66,3 +66,15 @@ fn every_module_says_what_it_is() {
         }
     }
 }
+
+#[test]
+fn no_route_is_served_without_a_description() {
+    // `routes!` takes a route from its description; `.route` takes any.
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for file in ["src/admin.rs", "src/server.rs"] {
+        let text = std::fs::read_to_string(root.join(file)).unwrap();
+        let described = text.lines().filter(|line| line.contains(".routes(routes!(")).count();
+        let others = text.lines().filter(|line| line.trim().starts_with(".route(")).count();
+        assert!(described > 0 && others == 0, "{file} serves a route that is not described");
+    }
+}

@@ -1,0 +1,137 @@
+#!/usr/bin/env bash
+# Runs schemathesis against the admin API: requests made from the OpenAPI document, good ones and
+# bad ones, each answer held against the document.
+#
+#   scripts/api-fuzz.sh              starts target/release/slackwater
+#   scripts/api-fuzz.sh URL TOKEN    tests the service at URL, with its operator token, instead
+#
+# It makes the tenant `api-fuzz` and tenants with random names: do not name a service that is
+# needed. Takes a minute and a half at most, and sends the same each time: the seed is fixed. Exits
+# 1 if any check fails; an answer of 500 or more is a failure, 503 included.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+fail() {
+  printf 'api-fuzz.sh: %s\n' "$*" >&2
+  exit 1
+}
+
+SECONDS_MAX=90
+# Requests for each operation while fuzzing; the phases before it add some forty each.
+EXAMPLES_MAX=30
+SEED=20260301
+# Not among the checks:
+# - positive_data_acceptance: much that a schema allows is refused with reason, such as a cursor
+#   that no page gave or settings that contradict each other;
+# - use_after_free, ensure_resource_availability, object_level_authorization: they need links
+#   between operations, which the document does not have;
+# - missing_required_header: no operation has one.
+CHECKS=not_a_server_error,status_code_conformance,content_type_conformance
+CHECKS+=,response_headers_conformance,response_schema_conformance,negative_data_rejection
+CHECKS+=,unsupported_method,allow_header_conformance,ignored_auth
+
+export NO_PROXY=127.0.0.1,localhost no_proxy=127.0.0.1,localhost
+bin=${SLACKWATER_BIN:-${CARGO_TARGET_DIR:-target}/release/slackwater}
+for name in "${!SLACKWATER_@}"; do unset "$name"; done
+python=.venv/bin/python schemathesis=$PWD/.venv/bin/schemathesis
+for tool in "$python" "$schemathesis"; do
+  [ -x "$tool" ] || fail "$tool is missing; scripts/test.sh --prepare installs it"
+done
+
+work=$(mktemp -d)
+server=
+stop() {
+  local status=$?
+  if [ -n "$server" ]; then
+    kill -TERM "$server" 2>/dev/null || true
+    for _ in $(seq 150); do
+      kill -0 "$server" 2>/dev/null || break
+      sleep 0.1
+    done
+    kill -KILL "$server" 2>/dev/null || true
+    wait "$server" 2>/dev/null || true
+    if [ "$status" -ne 0 ] && [ -s "$work/log" ]; then
+      printf '\n=== Warnings and errors in the log of the server ===\n'
+      grep -E '"level":"(WARN|ERROR)"' "$work/log" | tail -n 30 || true
+    fi
+  fi
+  rm -rf "$work"
+  exit "$status"
+}
+trap stop EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+start_server() {
+  [ -x "$bin" ] || fail "$bin is missing; cargo build --release --locked makes it"
+  operator=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
+  SLACKWATER_ADMIN_TOKEN=$operator "$bin" serve --listen 127.0.0.1:0 --data "$work/data" \
+    >"$work/stdout" 2>"$work/log" </dev/null &
+  server=$!
+  # At most 30 s: an empty data directory takes well under one.
+  url=
+  for _ in $(seq 300); do
+    url=$(sed -n 's|^listening on \(http://.*\)$|\1|p' "$work/stdout" | head -n 1)
+    [ -z "$url" ] || break
+    kill -0 "$server" 2>/dev/null || fail "the server ended before it listened"
+    sleep 0.1
+  done
+  [ -n "$url" ] || fail "the server does not listen after 30 s"
+}
+
+# call TOKEN METHOD PATH BODY: prints the answer.
+call() {
+  curl --silent --show-error --fail-with-body --max-time 30 -X "$2" "$url$3" -d "$4" \
+    -H @<(printf 'Authorization: Bearer %s\n' "$1") -H 'Content-Type: application/json' ||
+    fail "$2 $3 failed"
+}
+
+# field NAME...: a part of the JSON on standard input.
+field() {
+  "$python" -c '
+import json, sys
+value = json.load(sys.stdin)
+for name in sys.argv[1:]:
+    value = value[int(name) if isinstance(value, list) else name]
+print(value)' "$@"
+}
+
+case $# in
+0) start_server ;;
+2) url=${1%/} operator=$2 ;;
+*) fail "usage: api-fuzz.sh [URL TOKEN]" ;;
+esac
+
+# Something to find: a user in a group that gives a role, and their wave.
+tenant=/admin/v1/tenants/api-fuzz
+scim=$(call "$operator" POST /admin/v1/tenants '{"id": "api-fuzz"}' | field scim token)
+user=$(call "$scim" POST /scim/v2/api-fuzz/Users '{"userName": "ada@example.com"}' | field id)
+call "$scim" POST /scim/v2/api-fuzz/Groups \
+  "{\"displayName\": \"Staff\", \"members\": [{\"value\": \"$user\"}]}" >/dev/null
+wave=$(call "$operator" GET "$tenant/waves" '' | field items 0 id)
+
+# Paths lead to what is there. Long polls do not wait. The tenant is not deleted.
+(umask 077 && cat >"$work/schemathesis.toml" <<TOML)
+headers = { Authorization = "Bearer $operator" }
+
+[parameters]
+"path.tenant" = "api-fuzz"
+"path.account" = "$user"
+"path.user" = "$user"
+"path.wave" = "$wave"
+"query.wait" = "0s"
+
+[[operations]]
+include-operation-id = "delete_tenants_tenant"
+parameters = { "path.tenant" = "not-there" }
+TOML
+
+# It keeps a cache where it runs, which would make the next run another one.
+(cd "$work" && exec timeout "$SECONDS_MAX" "$schemathesis" --config-file schemathesis.toml \
+  run "$url/openapi.json" --include-path-regex '^/admin/v1/' --checks "$CHECKS" \
+  --phases examples,coverage,fuzzing --max-examples "$EXAMPLES_MAX" \
+  --request-timeout 20 --seed "$SEED" --generation-database none --no-color --no-shrink \
+  --warnings off </dev/null) || fail "schemathesis ended with status $?"
+
+# The service and the tenant that the requests were about are still there.
+call "$operator" GET "$tenant" '' >/dev/null
