@@ -21,7 +21,7 @@ const PIECE: usize = 512;
 
 /// A mass change that waits for an operator, or waited.
 #[derive(Serialize, ToSchema)]
-#[schema(as = Hold, examples(json!({
+#[schema(as = MassChange, examples(json!({
     "id": "01990a5d-ac96-774b-bcce-b302099a8057", "state": "open",
     "opened_at": "2026-03-01T12:01:00Z", "trigger": "wave",
     "wave": "01990a5d-b9a0-7c52-8e4a-0d9e8f7a6b5c", "accounts": 120, "of": 200,
@@ -58,6 +58,17 @@ struct ShownHold {
 
 /// A hold, and the changes that wait in it.
 #[derive(Serialize, ToSchema)]
+#[schema(examples(json!({
+    "hold": {
+        "id": "01990a5d-ac96-774b-bcce-b302099a8057", "state": "open",
+        "opened_at": "2026-03-01T12:01:00Z", "trigger": "wave",
+        "wave": "01990a5d-b9a0-7c52-8e4a-0d9e8f7a6b5c", "accounts": 120, "of": 200,
+        "closed_at": null, "closed_by": null, "done_at": null
+    },
+    "changes": [{"account": "01990a5d-ac96-774b-bcce-b302099a8057",
+                 "user_name": "ada@example.com", "from": "loanee", "to": "default"}],
+    "next_cursor": null
+})))]
 struct HoldChanges {
     /// The hold.
     hold: ShownHold,
@@ -86,6 +97,15 @@ struct Waiting {
 
 /// A hold that was approved or rejected.
 #[derive(Serialize, ToSchema)]
+#[schema(examples(json!({
+    "hold": {
+        "id": "01990a5d-ac96-774b-bcce-b302099a8057", "state": "approved",
+        "opened_at": "2026-03-01T12:01:00Z", "trigger": "wave",
+        "wave": "01990a5d-b9a0-7c52-8e4a-0d9e8f7a6b5c", "accounts": 120, "of": 200,
+        "closed_at": "2026-03-01T12:05:00Z", "closed_by": "operator", "done_at": "2026-03-01T12:05:00Z"
+    },
+    "changed": 120
+})))]
 struct ResolvedHold {
     /// The hold.
     hold: ShownHold,

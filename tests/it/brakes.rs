@@ -155,6 +155,7 @@ async fn a_mass_change_waits_for_approval() {
     let shown = admin.get(&format!("/tenants/acme/holds/{id}?limit=5")).await.expect(200).json();
     assert_eq!(shown["changes"].as_array().unwrap().len(), 5);
     assert_eq!(shown["changes"][0]["to"], "default");
+    assert_eq!(shown["hold"]["state"], "open");
     let why = admin.account("acme", &people[0]).await["why"].clone();
     assert_eq!(
         (&why["withheld"]["reason"], &why["withheld"]["hold"]),
