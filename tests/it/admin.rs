@@ -133,7 +133,14 @@ fn defaults() -> Value {
         "protected_roles": [],
         "hold": {"share": 0.5, "min_accounts": 100},
         "reconcile": {"settle": "60s", "max_delay": "10m", "sweep_min": "20m", "sweep_max": "40m"},
-        "rate_limit": {"requests_per_second": 100, "burst": 200}
+        "rate_limit": {"requests_per_second": 100, "burst": 200},
+        "retention": {
+            "feed": "30d",
+            "feed_entries": 1_000_000,
+            "audit": "400d",
+            "waves": "90d",
+            "deleted_accounts": "90d"
+        }
     })
 }
 
@@ -189,6 +196,7 @@ async fn bad_settings_are_refused_with_the_key_at_fault_and_change_nothing() {
         (json!({"rate_limit": {"burst": 0}}), "rate_limit.burst"),
         (json!({"rate_limit": {"requests_per_second": -1}}), "rate_limit.requests_per_second"),
         (json!({"hold": {"share": 2}}), "hold.share"),
+        (json!({"retention": {"feed": "0s"}}), "retention.feed"),
         (json!({"protected_roles": [""]}), "protected_roles[0]"),
         (json!({"field_mappings": {"x": "no such attribute"}}), "field_mappings.x"),
         (mapping(json!({"group": "Staff", "role": ""})), "role_mappings[0].role"),
