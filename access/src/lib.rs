@@ -12,6 +12,7 @@ pub mod author;
 pub mod decide;
 pub mod duration;
 pub mod event;
+pub mod expiry;
 pub mod id;
 pub mod lifecycle;
 pub mod mapping;

@@ -25,6 +25,7 @@ use crate::reconciler::ReconcilerMessage;
 pub use crate::reconciler::pass::Report;
 use crate::shared::{Shared, WriteGuard};
 use crate::tenant::TenantMessage;
+use crate::token_uses;
 use crate::user::UserMessage;
 pub use crate::user::{ManualAct, RoleChange};
 use crate::version::Precondition;
@@ -155,7 +156,13 @@ impl Service {
 
     /// Stops all actors: what they had taken on is finished, for at most `wait`.
     pub async fn stop(&self, wait: Duration) {
-        for tenant in self.live_tenants() {
+        let tenants = self.live_tenants();
+        let uses = tenants.iter().map(|tenant| token_uses::write(tenant.shared(), true));
+        // Half of the time at most: the actors have work of their own to finish.
+        if tokio::time::timeout(wait / 2, futures_util::future::join_all(uses)).await.is_err() {
+            tracing::warn!("the last uses of tokens were not written");
+        }
+        for tenant in tenants {
             tenant.stop("the service is stopping");
         }
         if self.directory.stop_and_wait(None, Some(wait)).await.is_err() {
