@@ -3,10 +3,14 @@
 
 pub mod accounts;
 pub mod actors;
+pub mod audit;
 pub mod backup;
 pub mod changes;
 pub mod groups;
+pub mod health;
+pub mod oauth_clients;
 pub mod page;
+pub mod parked;
 pub mod problem;
 pub mod reconcile;
 pub mod settings;
@@ -23,6 +27,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::StatusCode;
+use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::middleware::{self, Next};
 use axum::routing::{delete, get, post, put};
@@ -34,6 +39,7 @@ use self::problem::Problem;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::http::{self, body};
+use crate::logins::Peer;
 
 /// Bytes in the body of an admin request.
 const BODY_BYTES_MAX: usize = 1 << 20;
@@ -47,6 +53,8 @@ pub fn router(app: App) -> Router<App> {
         .route("/", get(tenants::show).delete(tenants::delete))
         .route("/tokens", get(tokens::list).post(tokens::create))
         .route("/tokens/{token}", delete(tokens::delete))
+        .route("/oauth-clients", get(oauth_clients::list).post(oauth_clients::create))
+        .route("/oauth-clients/{client}", delete(oauth_clients::delete))
         .route("/settings", get(settings::show).patch(settings::patch))
         .route("/groups", get(groups::list))
         .route("/accounts", get(accounts::list))
@@ -57,12 +65,16 @@ pub fn router(app: App) -> Router<App> {
         .route("/waves", get(waves::list))
         .route("/waves/{wave}", get(waves::show))
         .route("/changes", get(changes::list))
+        .route("/audit", get(audit::of_tenant))
+        .route("/parked", get(parked::list))
+        .route("/health", get(health::show))
         .route("/actors", get(actors::tenant))
         .route("/actors/users/{user}", get(actors::user));
     Router::new()
         .route("/tenants", get(tenants::list).post(tenants::create))
         .nest("/tenants/{tenant}", tenant)
         .route("/actors", get(actors::list))
+        .route("/audit", get(audit::of_service))
         .route("/backup", get(backup::stream))
         .fallback(async || Problem::not_found("there is nothing at this path"))
         .method_not_allowed_fallback(async || {
@@ -84,6 +96,12 @@ impl<S: Sync> FromRequestParts<S> for Operator {
 
 async fn require_operator(State(app): State<App>, request: Request, next: Next) -> Outcome {
     if !app.is_operator(request.headers()) {
+        // What presents no token at all is no attempt to guess one.
+        if request.headers().contains_key(AUTHORIZATION) {
+            let from = Peer::of(request.extensions());
+            let counted = app.failed_logins().failed(from, "admin", None);
+            counted.map_err(Problem::too_many_failed_logins)?;
+        }
         return Err(Problem::unauthorized());
     }
     // Handlers that take a part of the path get it decoded.

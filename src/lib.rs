@@ -10,5 +10,8 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod http;
+pub mod logins;
+pub mod oauth;
 pub mod server;
+pub mod streams;
 pub mod telemetry;

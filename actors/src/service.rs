@@ -30,6 +30,7 @@ use crate::user::UserMessage;
 pub use crate::user::{ManualAct, RoleChange};
 use crate::version::Precondition;
 
+mod oauth;
 mod settings;
 mod tokens;
 
@@ -225,6 +226,10 @@ impl Service {
         author: Author,
     ) -> Result<(), ChangeError> {
         let change = Changeset::new(tenant, self.clock.now(), None).by(author).with(operation);
+        self.wait_for(change).await
+    }
+
+    async fn wait_for(&self, change: Changeset) -> Result<(), ChangeError> {
         let committed = tokio::time::timeout(ANSWER_WAIT_MAX, self.store.commit(change).wait());
         match committed.await {
             Ok(answer) => Ok(answer.map(drop)?),

@@ -74,7 +74,7 @@ impl TokenUses {
     }
 
     /// Forgets a token that was deleted.
-    pub(crate) fn forget(&self, token: TokenId) {
+    pub fn forget(&self, token: TokenId) {
         self.seen().remove(&token);
     }
 

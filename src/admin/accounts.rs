@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use store::Snapshot;
 
-use super::page::{Parameters, page};
+use super::page::{Parameters, page, page_with};
 use super::problem::Problem;
 use super::{ListRequest, Operator, Outcome, open_tenant, read_body};
 use crate::answer::{self, JSON};
@@ -56,14 +56,20 @@ pub async fn list(
     let ListRequest { tenant, parameters, limit, after } =
         ListRequest::<UserId>::read(&app, &tenant, query.as_deref()).await?;
     let wanted = Wanted::read(&parameters)?;
+    let is_first = after.is_none();
     let permits = app.scan_permits(tenant.key()).await.ok_or_else(Problem::unavailable)?;
     let read = tokio::task::spawn_blocking(move || {
         let items = find(tenant.shared(), &wanted, after, limit + 1);
         drop(permits);
         items
     });
-    let items = read.await.map_err(|_| Problem::unavailable())??;
-    Ok(page(items, limit, |item| item["id"].as_str().unwrap_or_default().to_owned()))
+    let (items, feed) = read.await.map_err(|_| Problem::unavailable())??;
+    let id = |item: &Value| item["id"].as_str().unwrap_or_default().to_owned();
+    if !is_first {
+        return Ok(page(items, limit, id));
+    }
+    // Who follows the feed from this number on misses nothing of what comes after these pages.
+    Ok(page_with(items, limit, id, "feed", feed))
 }
 
 /// GET: one account, also of a deleted user.
@@ -166,18 +172,20 @@ impl Wanted {
     }
 }
 
+/// Accounts, and the number of the feed's last entry that they are at least as new as.
 fn find(
     shared: &Shared,
     wanted: &Wanted,
     mut after: Option<UserId>,
     limit: usize,
-) -> Result<Vec<Value>, Problem> {
+) -> Result<(Vec<Value>, u64), Problem> {
     let snapshot = shared.snapshot()?;
+    let feed = snapshot.counts(shared.key)?.feed;
     let now = shared.clock.now();
     let mut found = Vec::new();
     loop {
         let accounts = snapshot.accounts(shared.key, after, PIECE)?;
-        let Some(last) = accounts.last() else { return Ok(found) };
+        let Some(last) = accounts.last() else { return Ok((found, feed)) };
         after = Some(last.id);
         for account in accounts.iter().filter(|account| wanted.wants(account, now)) {
             let shown = shown(shared, &snapshot, account)?;
@@ -185,7 +193,7 @@ fn find(
                 found.push(shown);
             }
             if found.len() >= limit {
-                return Ok(found);
+                return Ok((found, feed));
             }
         }
     }

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use axum::http::StatusCode;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::problem::Problem;
 use crate::answer::{self, Answer, JSON};
@@ -52,13 +52,28 @@ impl Parameters {
 
 /// A page. `items` may hold one more than `limit`: then there is a next page, and `cursor_of` its
 /// last item starts it.
-pub fn page<T: Serialize>(
-    mut items: Vec<T>,
+pub fn page<T: Serialize>(items: Vec<T>, limit: usize, cursor_of: impl Fn(&T) -> String) -> Answer {
+    answer::json(StatusCode::OK, JSON, &body(items, limit, cursor_of))
+}
+
+/// The same, with one more key beside `items`.
+pub fn page_with<T: Serialize>(
+    items: Vec<T>,
     limit: usize,
     cursor_of: impl Fn(&T) -> String,
+    key: &str,
+    value: impl Into<Value>,
 ) -> Answer {
+    let mut body = body(items, limit, cursor_of);
+    if let Value::Object(body) = &mut body {
+        body.insert(key.to_owned(), value.into());
+    }
+    answer::json(StatusCode::OK, JSON, &body)
+}
+
+fn body<T: Serialize>(mut items: Vec<T>, limit: usize, cursor_of: impl Fn(&T) -> String) -> Value {
     let more = items.len() > limit;
     items.truncate(limit);
     let next_cursor = items.last().filter(|_| more).map(cursor_of);
-    answer::json(StatusCode::OK, JSON, &json!({"items": items, "next_cursor": next_cursor}))
+    json!({"items": items, "next_cursor": next_cursor})
 }

@@ -135,9 +135,9 @@ impl PresentedAccess {
     pub fn read(text: &str) -> Self {
         let halves = text.strip_prefix("swa_").and_then(|rest| rest.split_once('_'));
         let (public, secret) = halves.unwrap_or_default();
-        let ids = public.split_at_checked(32).and_then(|(client, token)| {
-            Some((public_id(client)?, public_id(token)?))
-        });
+        let ids = public
+            .split_at_checked(32)
+            .and_then(|(client, token)| Some((public_id(client)?, public_id(token)?)));
         Self { ids, secret_sha256: sha256(secret) }
     }
 
@@ -196,14 +196,11 @@ mod tests {
         assert!(presented.matches(Some(&client), Some(&token), at(99)));
         assert!(!presented.matches(Some(&client), Some(&token), at(100)));
         assert!(!PresentedAccess::read(&late_text).matches(Some(&client), Some(&late), at(200)));
-        for wrong in [
-            (None, Some(&token)),
-            (Some(&client), None),
-            (Some(&client), Some(&late)),
-        ] {
+        for wrong in [(None, Some(&token)), (Some(&client), None), (Some(&client), Some(&late))] {
             assert!(!presented.matches(wrong.0, wrong.1, at(1)));
         }
-        for wrong in ["", "swa_", "swa__", &late_text, &text[1..], &text.to_uppercase(), "swa_ä_x"] {
+        for wrong in ["", "swa_", "swa__", &late_text, &text[1..], &text.to_uppercase(), "swa_ä_x"]
+        {
             assert!(!PresentedAccess::read(wrong).matches(Some(&client), Some(&token), at(1)));
         }
     }

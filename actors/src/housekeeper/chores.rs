@@ -74,10 +74,7 @@ impl Chore {
 }
 
 /// Commits these, if there are any.
-pub(super) async fn commit(
-    shared: &Shared,
-    operations: Vec<Operation>,
-) -> Result<(), ChangeError> {
+pub(super) async fn commit(shared: &Shared, operations: Vec<Operation>) -> Result<(), ChangeError> {
     if operations.is_empty() {
         return Ok(());
     }

@@ -5,6 +5,8 @@ mod at_once;
 #[cfg(test)]
 mod failure;
 #[cfg(test)]
+mod housekeeping;
+#[cfg(test)]
 mod load;
 #[cfg(test)]
 mod mappings;
