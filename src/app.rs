@@ -52,7 +52,7 @@ impl App {
         operator_sha256: [u8; 32],
         public_url: Option<String>,
         listening_on: String,
-        failed_logins_per_minute: NonZeroU32,
+        failed_logins_per_minute: Option<NonZeroU32>,
     ) -> Self {
         Self(Arc::new(Inner {
             service,

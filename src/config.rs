@@ -14,8 +14,6 @@ use serde::Deserialize;
 
 /// Characters that an operator token must have: a shorter one can be guessed.
 const ADMIN_TOKEN_CHARS_MIN: usize = 8;
-/// Failed logins of one address before they are slowed down.
-const FAILED_LOGINS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(20).unwrap();
 
 /// What was refused, with its source.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +49,8 @@ pub struct ServeOptions {
     /// Megabytes of pages kept in memory [default: 512]
     #[arg(long, env = "SLACKWATER_CACHE_MB", value_name = "MEGABYTES")]
     pub cache_mb: Option<usize>,
-    /// Failed logins that one address may make in a minute before they are slowed down [default: 20]
+    /// Failed logins that one address may make in a minute before they are slowed down [default:
+    /// 20, without regard to this machine's own]
     #[arg(long, env = "SLACKWATER_FAILED_LOGINS_PER_MINUTE", value_name = "NUMBER")]
     pub failed_logins_per_minute: Option<NonZeroU32>,
     /// What to log, for example "info" or "warn,slackwater=debug" [default: info]
@@ -92,8 +91,8 @@ pub struct Config {
     pub drain: Duration,
     /// Bytes of pages kept in memory.
     pub cache_bytes: usize,
-    /// Failed logins of one address before they are slowed down.
-    pub failed_logins_per_minute: NonZeroU32,
+    /// Failed logins of one address before they are slowed down, if it was said.
+    pub failed_logins_per_minute: Option<NonZeroU32>,
     /// What to log.
     pub log: String,
     /// The operator token, if it was given.
@@ -139,8 +138,7 @@ impl ServeOptions {
             cache_bytes: cache_mb.saturating_mul(1 << 20).max(16 << 20),
             failed_logins_per_minute: self
                 .failed_logins_per_minute
-                .or(file.failed_logins_per_minute)
-                .unwrap_or(FAILED_LOGINS_PER_MINUTE),
+                .or(file.failed_logins_per_minute),
             log: self.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
             admin_token: self.admin_token,
         })

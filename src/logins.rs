@@ -13,6 +13,8 @@ use axum::http::Extensions;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
 
+/// Failed logins of one address in a minute before more are slowed down, if nothing else is said.
+const PER_MINUTE: NonZeroU32 = NonZeroU32::new(20).unwrap();
 /// Addresses that are counted at once; beyond, all others count as one.
 const ADDRESSES_MAX: usize = 65_536;
 /// How often addresses that have been quiet are forgotten, at most.
@@ -47,16 +49,22 @@ pub struct FailedLogins {
     told: DefaultDirectRateLimiter,
     tidied: Mutex<Option<Instant>>,
     addresses_max: usize,
+    counts_loopback: bool,
 }
 
 impl FailedLogins {
-    /// So many may fail in a minute from one address before more are slowed down.
-    pub fn new(per_minute: NonZeroU32) -> Self {
+    /// So many may fail in a minute from one address before more are slowed down. Where nothing is
+    /// said, connections from this very machine are not counted: they are those of a proxy, which
+    /// stands for everybody.
+    pub fn new(per_minute: Option<NonZeroU32>) -> Self {
+        let counts_loopback = per_minute.is_some();
+        let per_minute = per_minute.unwrap_or(PER_MINUTE);
         Self {
             limiter: RateLimiter::keyed(Quota::per_minute(per_minute)),
             told: RateLimiter::direct(Quota::per_second(TOLD_PER_SECOND)),
             tidied: Mutex::default(),
             addresses_max: ADDRESSES_MAX,
+            counts_loopback,
         }
     }
 
@@ -67,7 +75,9 @@ impl FailedLogins {
         area: &'static str,
         tenant: Option<&str>,
     ) -> Result<(), Duration> {
-        let checked = self.limiter.check_key(&self.source(from));
+        let is_loopback = from.is_some_and(|address| address.to_canonical().is_loopback());
+        let is_counted = self.counts_loopback || !is_loopback;
+        let checked = if is_counted { self.limiter.check_key(&self.source(from)) } else { Ok(()) };
         if checked.is_ok() && self.told.check().is_ok() {
             let address = from.map(|address| address.to_string());
             tracing::warn!(area, tenant.id = tenant, address, "a login failed");
@@ -112,7 +122,7 @@ impl Source {
 mod tests {
     use super::*;
 
-    const THREE: NonZeroU32 = NonZeroU32::new(3).unwrap();
+    const THREE: Option<NonZeroU32> = NonZeroU32::new(3);
 
     fn fails(logins: &FailedLogins, from: &str) -> bool {
         logins.failed(Some(from.parse().unwrap()), "scim", None).is_ok()
@@ -138,6 +148,15 @@ mod tests {
         }
         assert!(!fails(&logins, "2001:db8:0:1:ffff::9"));
         assert!(fails(&logins, "2001:db8:0:2::1"));
+    }
+
+    #[test]
+    fn a_proxy_on_this_machine_is_counted_only_if_a_number_was_given() {
+        let logins = FailedLogins::new(None);
+        assert!((0..100).all(|_| fails(&logins, "127.0.0.1") && fails(&logins, "::1")));
+        assert!(!(0..100).all(|_| fails(&logins, "192.0.2.1")));
+        let logins = FailedLogins::new(THREE);
+        assert!(!(0..4).all(|_| fails(&logins, "127.0.0.1")));
     }
 
     #[test]

@@ -141,17 +141,19 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Failed> {
     }
 }
 
-/// The client's id and secret, from the header or from the body, not from both (section 2.3).
+/// The client's id and secret, from the header or from the body. RFC 6749 section 2.3 allows one
+/// of the two; Entra can be told to send both, which is taken if they say the same.
 fn credentials(headers: &HeaderMap, form: &Form) -> Result<(String, String), Failed> {
-    let from_header = headers.contains_key(AUTHORIZATION);
-    match (from_header, &form.client_id, &form.client_secret) {
-        (true, _, Some(_)) => {
-            Err(Failed::InvalidRequest("the client's secret stands in the header and in the body"))
-        }
-        (true, _, None) => basic(headers).ok_or(Failed::InvalidClient),
-        (false, Some(id), Some(secret)) => Ok((id.clone(), secret.clone())),
-        (false, ..) => Err(Failed::InvalidClient),
+    let in_body = form.client_id.clone().zip(form.client_secret.clone());
+    if !headers.contains_key(AUTHORIZATION) {
+        return in_body.ok_or(Failed::InvalidClient);
     }
+    let in_header = basic(headers).ok_or(Failed::InvalidClient)?;
+    if in_body.is_some_and(|in_body| in_body != in_header) {
+        let why = "the header and the body hold different credentials";
+        return Err(Failed::InvalidRequest(why));
+    }
+    Ok(in_header)
 }
 
 /// The id and secret of an `Authorization: Basic` header, each encoded as in a form (section

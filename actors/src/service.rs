@@ -157,17 +157,22 @@ impl Service {
 
     /// Stops all actors: what they had taken on is finished, for at most `wait`.
     pub async fn stop(&self, wait: Duration) {
-        let tenants = self.live_tenants();
-        let uses = tenants.iter().map(|tenant| token_uses::write(tenant.shared(), true));
         // Half of the time at most: the actors have work of their own to finish.
-        if tokio::time::timeout(wait / 2, futures_util::future::join_all(uses)).await.is_err() {
-            tracing::warn!("the last uses of tokens were not written");
-        }
-        for tenant in tenants {
+        self.write_token_uses(wait / 2).await;
+        for tenant in self.live_tenants() {
             tenant.stop("the service is stopping");
         }
         if self.directory.stop_and_wait(None, Some(wait)).await.is_err() {
             tracing::warn!("actors were still at work when the service stopped");
+        }
+    }
+
+    /// Writes down all uses of tokens that are not written yet, for at most `wait`.
+    pub async fn write_token_uses(&self, wait: Duration) {
+        let tenants = self.live_tenants();
+        let uses = tenants.iter().map(|tenant| token_uses::write(tenant.shared(), true));
+        if tokio::time::timeout(wait, futures_util::future::join_all(uses)).await.is_err() {
+            tracing::warn!("the last uses of tokens were not written");
         }
     }
 

@@ -1,7 +1,9 @@
 //! The admin API: what operators and engineers see and do.
 
 mod accounts;
+mod audit;
 mod changes;
+mod events;
 mod time;
 
 use serde_json::{Value, json};
@@ -97,7 +99,7 @@ async fn a_bad_limit_or_cursor_is_refused_by_name() {
     let server = Server::start().await;
     let admin = server.admin();
     server.tenant("acme", "60s").await;
-    for list in ["tokens", "groups", "accounts", "waves", "changes"] {
+    for list in ["tokens", "groups", "accounts", "waves", "changes", "audit", "oauth-clients"] {
         let path = format!("/tenants/acme/{list}");
         for limit in ["0", "1001", "-1", "ten", ""] {
             let answer = admin.get(&format!("{path}?limit={limit}")).await;
