@@ -9,6 +9,7 @@ use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use access::TokenId;
 use axum::http::Extensions;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
@@ -75,12 +76,24 @@ impl FailedLogins {
         area: &'static str,
         tenant: Option<&str>,
     ) -> Result<(), Duration> {
+        self.failed_with(from, area, tenant, None)
+    }
+
+    /// The same, with the token that was presented after it had expired.
+    pub fn failed_with(
+        &self,
+        from: Option<IpAddr>,
+        area: &'static str,
+        tenant: Option<&str>,
+        expired: Option<TokenId>,
+    ) -> Result<(), Duration> {
         let is_loopback = from.is_some_and(|address| address.to_canonical().is_loopback());
         let is_counted = self.counts_loopback || !is_loopback;
         let checked = if is_counted { self.limiter.check_key(&self.source(from)) } else { Ok(()) };
         if checked.is_ok() && self.told.check().is_ok() {
             let address = from.map(|address| address.to_string());
-            tracing::warn!(area, tenant.id = tenant, address, "a login failed");
+            let expired = expired.map(|token| token.to_string());
+            tracing::warn!(area, tenant.id = tenant, address, expired, "a login failed");
         }
         checked.map_err(|refused| refused.wait_time_from(DefaultClock::default().now()))
     }

@@ -5,6 +5,7 @@
 //! look the same, also in time.
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use access::wave::later;
@@ -16,7 +17,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use store::oauth::{AccessToken, ClientId, OAuthClient, client_key};
-use store::{Kept, ReadError, TenantKey};
+use store::tenant::Tenant;
+use store::{Kept, ReadError};
 
 use crate::admin::problem::Problem;
 use crate::answer::{self, Answer, JSON};
@@ -87,12 +89,16 @@ async fn grant(app: &App, request: Request) -> Result<Granted, Failed> {
     }
     let from = Peer::of(&parts.extensions);
     let (tenant, client) = authenticate(app, &id, &secret, from)?;
+    let live = app.service().tenant(&tenant).await.map_err(Problem::from)?;
+    let limit = &live.shared().config().settings.rate_limit;
+    let taken = app.take_from_rate(tenant.key, limit, NonZeroU32::MIN);
+    taken.map_err(Problem::too_fast)?;
     let now = app.service().clock().now();
     let end = later(now, ACCESS_TOKEN_LIFE);
     let expires_at = client.value.expires_at.map_or(end, |client_ends| client_ends.min(end));
     let made = AccessToken::make(client.value.id, now, expires_at);
     let (token, access_token) = made.map_err(|_| Problem::unavailable())?;
-    let kept = app.service().keep_access_token(tenant, &client, &token).await;
+    let kept = app.service().keep_access_token(tenant.key, &client, &token).await;
     kept.map_err(Problem::from)?;
     let expires_in = expires_at.as_second().saturating_sub(now.as_second());
     let expires_in = u64::try_from(expires_in).unwrap_or_default();
@@ -105,7 +111,7 @@ fn authenticate(
     id: &str,
     secret: &str,
     from: Option<IpAddr>,
-) -> Result<(TenantKey, Kept<OAuthClient>), Failed> {
+) -> Result<(Tenant, Kept<OAuthClient>), Failed> {
     let id: Option<ClientId> = id.parse().ok();
     let found = find(app, id.as_ref()).map_err(Problem::from)?;
     let client = found.as_ref().map(|(_, client)| &client.value);
@@ -123,12 +129,12 @@ fn authenticate(
 fn find(
     app: &App,
     id: Option<&ClientId>,
-) -> Result<Option<(TenantKey, Kept<OAuthClient>)>, ReadError> {
+) -> Result<Option<(Tenant, Kept<OAuthClient>)>, ReadError> {
     let Some(id) = id else { return Ok(None) };
     let snapshot = app.service().store().snapshot()?;
     let Some(tenant) = snapshot.tenant(&id.tenant)? else { return Ok(None) };
     let client = snapshot.document(tenant.key, &client_key(id.id))?;
-    Ok(client.map(|client| (tenant.key, client)))
+    Ok(client.map(|client| (tenant, client)))
 }
 
 fn check_media_type(headers: &HeaderMap) -> Result<(), Failed> {

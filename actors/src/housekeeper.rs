@@ -27,8 +27,8 @@ use crate::token_uses;
 
 /// From start to the first round: at least, and so much more at random, so that tenants that are
 /// opened together do not all start at once.
-const FIRST_ROUND_AFTER: Duration = Duration::from_secs(1);
-const FIRST_ROUND_JITTER: Duration = Duration::from_secs(4);
+const FIRST_ROUND_AFTER: Duration = Duration::from_secs(5);
+const FIRST_ROUND_JITTER: Duration = Duration::from_secs(50);
 /// From round to round, likewise.
 const ROUND_EVERY: Duration = Duration::from_mins(55);
 const ROUND_JITTER: Duration = Duration::from_mins(10);

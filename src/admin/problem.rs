@@ -53,6 +53,13 @@ impl Problem {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
     }
 
+    /// 429: the tenant's rate limit.
+    pub fn too_fast(wait: Duration) -> Self {
+        let detail = "the tenant's rate limit is reached; see Retry-After";
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, detail);
+        Self { retry_after: Some(wait), ..problem }
+    }
+
     /// 429: too many failed logins from this address.
     pub fn too_many_failed_logins(wait: Duration) -> Self {
         let detail = "too many failed logins from this address; see Retry-After";

@@ -6,6 +6,7 @@
 use access::{Author, RequestId, TokenId};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use jiff::Timestamp;
 use store::oauth::{AccessToken, OAuthClient, PresentedAccess, access_key, client_key};
 use store::tenant::Tenant;
 use store::token::Presented;
@@ -19,6 +20,8 @@ use crate::logins::Peer;
 struct Holder {
     id: TokenId,
     label: String,
+    /// Whether it still counts.
+    counts: bool,
 }
 
 /// Finds the tenant of a token, and who holds it.
@@ -38,13 +41,18 @@ pub(super) async fn authenticate(
         let holder = holder(app, &snapshot, kept.as_ref(), text)?;
         kept.zip(holder)
     };
-    let Some((tenant, holder)) = found else {
-        // What presents no token at all is no attempt to guess one.
-        if parts.headers.contains_key(AUTHORIZATION) {
-            let counted = app.failed_logins().failed(from, "scim", Some(tenant));
-            counted.map_err(Failure::too_many_failed_logins)?;
+    let (tenant, holder) = match found {
+        Some((tenant, holder)) if holder.counts => (tenant, holder),
+        expired => {
+            // What presents no token at all is no attempt to guess one.
+            if parts.headers.contains_key(AUTHORIZATION) {
+                let expired = expired.map(|(_, holder)| holder.id);
+                let logins = app.failed_logins();
+                let counted = logins.failed_with(from, "scim", Some(tenant), expired);
+                counted.map_err(Failure::too_many_failed_logins)?;
+            }
+            return Err(Failure::unauthorized());
         }
-        return Err(Failure::unauthorized());
     };
     let request = parts.extensions.get::<RequestId>().copied();
     let author = Author::token(holder.id, &holder.label, request);
@@ -53,7 +61,8 @@ pub(super) async fn authenticate(
     Ok((tenant, author))
 }
 
-/// Whoever holds this token. Both kinds are compared, whichever it is.
+/// Whoever holds this token, or held it before it expired. Both kinds are compared, whichever it
+/// is.
 fn holder(
     app: &App,
     snapshot: &Snapshot,
@@ -76,9 +85,11 @@ fn holder(
     };
     let (client, access_token): (Option<OAuthClient>, Option<AccessToken>) =
         client.map(|(client, token)| (client.value, token.value)).unzip();
-    let is_token = presented.matches(token.as_ref(), now);
+    // Of a token of the tenant's it is told when it has expired: somebody forgot to renew it.
+    let was_token = presented.matches(token.as_ref(), Timestamp::MIN);
+    let counts = presented.matches(token.as_ref(), now);
     let is_access = access.matches(client.as_ref(), access_token.as_ref(), now);
-    let token = token.filter(|_| is_token).map(|token| (token.id, token.label));
-    let client = client.filter(|_| is_access).map(|client| (client.id, client.label));
-    Ok(token.or(client).map(|(id, label)| Holder { id, label }))
+    let token = token.filter(|_| was_token).map(|token| (token.id, token.label, counts));
+    let client = client.filter(|_| is_access).map(|client| (client.id, client.label, true));
+    Ok(token.or(client).map(|(id, label, counts)| Holder { id, label, counts }))
 }

@@ -16,7 +16,7 @@ use store::{DocumentKey, MemoryStore, Store};
 use crate::test_tenant::{OPERATOR, START, TestTenant, mins, secs};
 
 /// The time within which a new life of the service has gone its first round.
-const A_ROUND: Duration = secs(10);
+const A_ROUND: Duration = secs(60);
 
 const fn days(days: u64) -> Duration {
     Duration::from_hours(24 * days)
