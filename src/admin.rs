@@ -4,11 +4,15 @@
 
 pub mod accounts;
 pub mod actors;
+pub mod audit;
 pub mod backup;
 pub mod changes;
 pub mod groups;
+pub mod health;
 pub mod holds;
+pub mod oauth_clients;
 pub mod page;
+pub mod parked;
 pub mod problem;
 pub mod reconcile;
 pub mod settings;
@@ -25,6 +29,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::StatusCode;
+use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::middleware::{self, Next};
 use serde::de::DeserializeOwned;
@@ -37,6 +42,7 @@ use self::problem::Problem;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::http::{self, body};
+use crate::logins::Peer;
 
 /// Bytes in the body of an admin request.
 const BODY_BYTES_MAX: usize = 1 << 20;
@@ -75,7 +81,16 @@ pub fn routes() -> OpenApiRouter<App> {
 
 /// The admin API, for those who have the operator token.
 pub fn router(app: App) -> Router<App> {
+    use axum::routing::{delete, get};
+    let tenant = Router::new()
+        .route("/oauth-clients", get(oauth_clients::list).post(oauth_clients::create))
+        .route("/oauth-clients/{client}", delete(oauth_clients::delete))
+        .route("/audit", get(audit::of_tenant))
+        .route("/parked", get(parked::list))
+        .route("/health", get(health::show));
     Router::from(routes())
+        .nest("/tenants/{tenant}", tenant)
+        .route("/audit", get(audit::of_service))
         .fallback(async || Problem::not_found("there is nothing at this path"))
         .method_not_allowed_fallback(async || {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method")
@@ -96,6 +111,12 @@ impl<S: Sync> FromRequestParts<S> for Operator {
 
 async fn require_operator(State(app): State<App>, request: Request, next: Next) -> Outcome {
     if !app.is_operator(request.headers()) {
+        // What presents no token at all is no attempt to guess one.
+        if request.headers().contains_key(AUTHORIZATION) {
+            let from = Peer::of(request.extensions());
+            let counted = app.failed_logins().failed(from, "admin", None);
+            counted.map_err(Problem::too_many_failed_logins)?;
+        }
         return Err(Problem::unauthorized());
     }
     // Handlers that take a part of the path get it decoded.

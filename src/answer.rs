@@ -1,8 +1,8 @@
 //! Answers: one place that makes HTTP responses with their media types.
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
-use axum::http::{HeaderValue, Response, StatusCode};
+use axum::http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
 /// An HTTP answer.
@@ -37,6 +37,16 @@ pub fn json(status: StatusCode, media_type: &'static str, value: &impl Serialize
             empty(StatusCode::SERVICE_UNAVAILABLE)
         }
     }
+}
+
+/// Whether a client asks for this media type by name.
+pub fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
+    let values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let mut named = values.flat_map(|value| value.split(','));
+    named.any(|named| {
+        let named = named.split(';').next().unwrap_or_default();
+        named.trim().eq_ignore_ascii_case(media_type)
+    })
 }
 
 /// The same answer, saying when to come again.

@@ -14,6 +14,9 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use store::TenantKey;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use crate::logins::FailedLogins;
+use crate::streams::Streams;
+
 /// Scans of whole tenants at once, each of which keeps a core busy; of one tenant one at a time, so
 /// that no tenant waits for more than one scan of each other.
 const SCANS_AT_ONCE: usize = 4;
@@ -32,6 +35,8 @@ struct Inner {
     limiters: RwLock<HashMap<TenantKey, Limiter>>,
     scans: Arc<Semaphore>,
     tenant_scans: RwLock<HashMap<TenantKey, Arc<Semaphore>>>,
+    failed_logins: FailedLogins,
+    streams: Streams,
     stopping: watch::Sender<bool>,
 }
 
@@ -47,6 +52,7 @@ impl App {
         operator_sha256: [u8; 32],
         public_url: Option<String>,
         listening_on: String,
+        failed_logins_per_minute: Option<NonZeroU32>,
     ) -> Self {
         Self(Arc::new(Inner {
             service,
@@ -56,6 +62,8 @@ impl App {
             limiters: RwLock::default(),
             scans: Arc::new(Semaphore::new(SCANS_AT_ONCE)),
             tenant_scans: RwLock::default(),
+            failed_logins: FailedLogins::new(failed_logins_per_minute),
+            streams: Streams::default(),
             stopping: watch::Sender::new(false),
         }))
     }
@@ -63,6 +71,16 @@ impl App {
     /// The service.
     pub fn service(&self) -> &Service {
         &self.0.service
+    }
+
+    /// The logins that failed lately.
+    pub fn failed_logins(&self) -> &FailedLogins {
+        &self.0.failed_logins
+    }
+
+    /// The streams that go on.
+    pub fn streams(&self) -> &Streams {
+        &self.0.streams
     }
 
     /// Waits for the turn to scan a tenant; none if it does not come in time. The scan holds what
@@ -104,6 +122,11 @@ impl App {
         format!("{}/scim/v2/{tenant}", self.base_url(headers))
     }
 
+    /// Where OAuth clients fetch access tokens.
+    pub fn token_endpoint(&self, headers: &HeaderMap) -> String {
+        format!("{}/oauth/token", self.base_url(headers))
+    }
+
     /// Takes so many requests out of a tenant's rate (its burst at most), or says how long to wait.
     pub fn take_from_rate(
         &self,
@@ -141,6 +164,7 @@ impl App {
     pub fn forget(&self, tenant: TenantKey) {
         self.0.limiters.write().unwrap_or_else(PoisonError::into_inner).remove(&tenant);
         self.0.tenant_scans.write().unwrap_or_else(PoisonError::into_inner).remove(&tenant);
+        self.0.streams.forget(tenant);
     }
 
     /// Tells that the service is stopping: long polls end, readiness goes.

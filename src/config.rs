@@ -4,6 +4,7 @@
 //! that is not known is an error that names the file, the key and the reason.
 
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -48,6 +49,10 @@ pub struct ServeOptions {
     /// Megabytes of pages kept in memory [default: 512]
     #[arg(long, env = "SLACKWATER_CACHE_MB", value_name = "MEGABYTES")]
     pub cache_mb: Option<usize>,
+    /// Failed logins that one address may make in a minute before they are slowed down [default:
+    /// 20, without regard to this machine's own]
+    #[arg(long, env = "SLACKWATER_FAILED_LOGINS_PER_MINUTE", value_name = "NUMBER")]
+    pub failed_logins_per_minute: Option<NonZeroU32>,
     /// What to log, for example "info" or "warn,slackwater=debug" [default: info]
     #[arg(long, env = "SLACKWATER_LOG", value_name = "FILTER")]
     pub log: Option<String>,
@@ -69,6 +74,7 @@ struct File {
     public_url: Option<String>,
     drain: Option<String>,
     cache_mb: Option<usize>,
+    failed_logins_per_minute: Option<NonZeroU32>,
     log: Option<String>,
 }
 
@@ -85,6 +91,8 @@ pub struct Config {
     pub drain: Duration,
     /// Bytes of pages kept in memory.
     pub cache_bytes: usize,
+    /// Failed logins of one address before they are slowed down, if it was said.
+    pub failed_logins_per_minute: Option<NonZeroU32>,
     /// What to log.
     pub log: String,
     /// The operator token, if it was given.
@@ -128,6 +136,9 @@ impl ServeOptions {
                 .map_err(|error| ConfigError::new(&drain_origin, &error))?
                 .get(),
             cache_bytes: cache_mb.saturating_mul(1 << 20).max(16 << 20),
+            failed_logins_per_minute: self
+                .failed_logins_per_minute
+                .or(file.failed_logins_per_minute),
             log: self.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
             admin_token: self.admin_token,
         })

@@ -14,28 +14,27 @@ pub mod request;
 pub mod resource;
 pub mod users;
 
+mod authenticate;
 pub(crate) mod percent;
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use access::wave::WriteOutcome;
-use access::{Author, RequestId};
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::WWW_AUTHENTICATE;
-use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode};
 use bytes::Bytes;
 use scim::schema::ResourceType;
-use store::token::Presented;
 
+use self::authenticate::authenticate;
 use self::body::{BODY_BYTES_LARGE_MAX, BODY_BYTES_MAX};
 use self::error::Failure;
 use self::percent::decode_segment;
 use self::request::ScimRequest;
 use crate::answer::Answer;
-use crate::app::{App, bearer};
+use crate::app::App;
 
 /// What stands behind `/scim/v2` in a path, if it is SCIM's; also with more slashes in front.
 pub fn behind_prefix(path: &str) -> Option<&str> {
@@ -77,37 +76,6 @@ fn take_from_rate(app: &App, tenant: &actors::Tenant, requests: usize) -> Result
     };
     let limit = &tenant.shared().config().settings.rate_limit;
     app.take_from_rate(tenant.key(), limit, requests).map_err(Failure::too_fast)
-}
-
-/// Finds the tenant of a token, and who holds it. A wrong token and an unknown tenant look the same, also in time.
-async fn authenticate(
-    app: &App,
-    parts: &Parts,
-    tenant: &str,
-) -> Result<(actors::Tenant, Author), Failure> {
-    let presented = Presented::read(bearer(&parts.headers).unwrap_or_default());
-    let found = {
-        let snapshot = app.service().store().snapshot()?;
-        let tenant = match tenant.parse() {
-            Ok(id) => snapshot.tenant(&id)?,
-            Err(_) => None,
-        };
-        let token = match (&tenant, presented.id()) {
-            (Some(tenant), Some(id)) => snapshot.token(tenant.key, id)?,
-            _ => None,
-        };
-        let now = app.service().clock().now();
-        let matches = presented.matches(token.as_ref(), now);
-        tenant.zip(token).filter(|_| matches)
-    };
-    match found {
-        Some((tenant, token)) => {
-            let request = parts.extensions.get::<RequestId>().copied();
-            let author = Author::token(token.id, &token.label, request);
-            Ok((app.service().tenant(&tenant).await?, author))
-        }
-        None => Err(Failure::unauthorized()),
-    }
 }
 
 /// What a path means.

@@ -19,12 +19,14 @@ use axum::http::{Method, StatusCode, Version};
 use axum::middleware::{self, Next};
 use axum::response::IntoResponse;
 use futures_util::FutureExt;
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use store::Health;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
+use tower::ServiceExt as _;
 use tracing::Instrument;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -34,7 +36,8 @@ use crate::admin::problem::Problem;
 use crate::answer::{self, Answer};
 use crate::app::App;
 use crate::http::error::Failure;
-use crate::{admin, http, openapi, telemetry};
+use crate::logins::Peer;
+use crate::{admin, http, oauth, openapi, telemetry};
 
 /// Connections at once.
 const CONNECTIONS_MAX: usize = 4_096;
@@ -50,6 +53,7 @@ const ACCEPT_REST: Duration = Duration::from_millis(50);
 /// Everything that is served.
 pub fn router(app: App) -> Router {
     Router::from(routes())
+        .route("/oauth/token", axum::routing::post(oauth::token))
         .nest("/admin/v1", admin::router(app.clone()))
         .fallback(scim_or_nothing)
         .layer(middleware::from_fn(watch_over))
@@ -268,10 +272,10 @@ pub async fn serve(
         };
         while connections.try_join_next().is_some() {}
         match accepted {
-            Ok((stream, permit)) => {
+            Ok((stream, peer, permit)) => {
                 let (router, stopping) = (router.clone(), app.stopping());
                 connections.spawn(async move {
-                    connection(stream, router, stopping).await;
+                    connection(stream, peer, router, stopping).await;
                     drop(permit);
                 });
             }
@@ -291,12 +295,12 @@ pub async fn serve(
 async fn accept(
     listener: &TcpListener,
     permits: &Arc<Semaphore>,
-) -> std::io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+) -> std::io::Result<(TcpStream, Peer, OwnedSemaphorePermit)> {
     let permit =
         Arc::clone(permits).acquire_owned().await.map_err(|_| std::io::ErrorKind::Other)?;
-    let (stream, _) = listener.accept().await?;
+    let (stream, address) = listener.accept().await?;
     stream.set_nodelay(true)?;
-    Ok((stream, permit))
+    Ok((stream, Peer(address.ip()), permit))
 }
 
 /// Waits until the signal is given, or can no longer be.
@@ -304,7 +308,16 @@ async fn until(signal: &mut watch::Receiver<bool>) {
     let _ = signal.wait_for(|given| *given).await;
 }
 
-async fn connection(stream: TcpStream, router: Router, mut stopping: watch::Receiver<bool>) {
+async fn connection(
+    stream: TcpStream,
+    peer: Peer,
+    router: Router,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let service = router.map_request(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        request
+    });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_WAIT_MAX)
@@ -312,7 +325,10 @@ async fn connection(stream: TcpStream, router: Router, mut stopping: watch::Rece
         // A client that has sent all it has to say may still listen; and what it asked for is done
         // to the end, also when it has gone.
         .half_close(true)
-        .serve_connection(TokioIo::new(TimedStream::new(stream)), TowerToHyperService::new(router));
+        .serve_connection(
+            TokioIo::new(TimedStream::new(stream)),
+            TowerToHyperService::new(service),
+        );
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

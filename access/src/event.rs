@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::account::Why;
-use crate::id::{GroupId, UserId};
+use crate::id::{GroupId, TokenId, UserId};
 
 macro_rules! event_types {
     ($($(#[$doc:meta])* $variant:ident => $text:literal,)*) => {
@@ -59,6 +59,8 @@ event_types! {
     WaveSettled => "wave.settled",
     /// A mass change waits for an operator.
     HoldOpened => "hold.opened",
+    /// A token or an OAuth client is about to expire: `days` says how soon.
+    TokenExpiring => "token.expiring",
 }
 
 impl EventType {
@@ -86,6 +88,11 @@ impl Event {
     /// An event about a group.
     pub fn group(kind: EventType, group: GroupId) -> Self {
         Self { kind, data: Map::new() }.with("group", group.to_string())
+    }
+
+    /// An event about a token of the directory's.
+    pub fn token(kind: EventType, token: TokenId) -> Self {
+        Self { kind, data: Map::new() }.with("token", token.to_string())
     }
 
     /// With one more key.

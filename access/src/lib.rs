@@ -13,6 +13,7 @@ pub mod brake;
 pub mod decide;
 pub mod duration;
 pub mod event;
+pub mod expiry;
 pub mod explain;
 pub mod id;
 pub mod lifecycle;

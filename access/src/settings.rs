@@ -4,6 +4,8 @@
 //! mapping that stands twice, a duration that is none, all are refused with the key that is at
 //! fault, and nothing is changed. A role needs no declaration: the vendor's app knows its roles.
 
+mod retention;
+
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -13,6 +15,7 @@ use scim::schema::ResourceType;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use self::retention::Retention;
 use crate::duration::HumanDuration;
 use crate::id::GroupId;
 
@@ -45,6 +48,8 @@ pub struct Settings {
     pub reconcile: Reconcile,
     /// How many SCIM requests are taken.
     pub rate_limit: RateLimit,
+    /// How long history is kept.
+    pub retention: Retention,
 }
 
 /// One role mapping: membership of a group gives a role.
@@ -108,6 +113,7 @@ impl Default for Settings {
             hold: Hold::default(),
             reconcile: Reconcile::default(),
             rate_limit: RateLimit::default(),
+            retention: Retention::default(),
         }
     }
 }
@@ -186,6 +192,7 @@ impl Settings {
         if !(0.0..=1.0).contains(&self.hold.share) {
             return Err(SettingsError::new("hold.share", "expected a number from 0 to 1"));
         }
+        self.retention.validate()?;
         self.reconcile.validate()
     }
 

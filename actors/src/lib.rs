@@ -5,7 +5,8 @@
 //! └─ TenantActor            routes; counts the wave; bounds what is in flight
 //!    ├─ UserActor …         the only writer of one user and its account
 //!    ├─ GroupActor …        the only writer of one group
-//!    └─ ReconcilerActor     settle timer, random sweep timer, passes
+//!    ├─ ReconcilerActor     settle timer, random sweep timer, passes
+//!    └─ HousekeeperActor    retention, warnings, uses of tokens
 //! ```
 //!
 //! From outside this is a [`Service`], which finds a [`Tenant`], which takes requests. Behind
@@ -22,10 +23,12 @@
 pub mod clock;
 pub mod config;
 pub mod error;
+pub mod housekeeper;
 pub mod observe;
 pub mod reconciler;
 pub mod service;
 pub mod shared;
+pub mod token_uses;
 pub mod version;
 
 mod directory;

@@ -25,11 +25,13 @@ use crate::reconciler::ReconcilerMessage;
 pub use crate::reconciler::pass::{Held, Page, Report};
 use crate::shared::{Shared, WriteGuard};
 use crate::tenant::TenantMessage;
+use crate::token_uses;
 use crate::user::UserMessage;
 pub use crate::user::{ManualAct, RoleChange};
 use crate::version::Precondition;
 
 mod holds;
+mod oauth;
 mod settings;
 mod tokens;
 
@@ -156,11 +158,22 @@ impl Service {
 
     /// Stops all actors: what they had taken on is finished, for at most `wait`.
     pub async fn stop(&self, wait: Duration) {
+        // Half of the time at most: the actors have work of their own to finish.
+        self.write_token_uses(wait / 2).await;
         for tenant in self.live_tenants() {
             tenant.stop("the service is stopping");
         }
         if self.directory.stop_and_wait(None, Some(wait)).await.is_err() {
             tracing::warn!("actors were still at work when the service stopped");
+        }
+    }
+
+    /// Writes down all uses of tokens that are not written yet, for at most `wait`.
+    pub async fn write_token_uses(&self, wait: Duration) {
+        let tenants = self.live_tenants();
+        let uses = tenants.iter().map(|tenant| token_uses::write(tenant.shared(), true));
+        if tokio::time::timeout(wait, futures_util::future::join_all(uses)).await.is_err() {
+            tracing::warn!("the last uses of tokens were not written");
         }
     }
 
@@ -219,6 +232,10 @@ impl Service {
         author: Author,
     ) -> Result<(), ChangeError> {
         let change = Changeset::new(tenant, self.clock.now(), None).by(author).with(operation);
+        self.wait_for(change).await
+    }
+
+    async fn wait_for(&self, change: Changeset) -> Result<(), ChangeError> {
         let committed = tokio::time::timeout(ANSWER_WAIT_MAX, self.store.commit(change).wait());
         match committed.await {
             Ok(answer) => Ok(answer.map(drop)?),

@@ -22,8 +22,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use crate::clock::Clock;
 use crate::config::ActiveConfig;
 use crate::error::ChangeError;
+use crate::housekeeper::{ExpiredParked, HousekeeperMessage};
 use crate::observe::Observed;
 use crate::reconciler::ReconcilerMessage;
+use crate::token_uses::TokenUses;
 
 /// How often the counters of an open wave are written along with a change.
 const WAVE_SAVED_EVERY_MS: i64 = 1_000;
@@ -49,6 +51,12 @@ pub struct Shared {
     pub tenant_observed: Observed,
     /// The reconciler's counters.
     pub reconciler_observed: Observed,
+    /// The housekeeper's counters.
+    pub housekeeper_observed: Observed,
+    /// When tokens were last used.
+    pub token_uses: TokenUses,
+    housekeeper: Mutex<Option<ActorRef<HousekeeperMessage>>>,
+    parked_expired: Mutex<Option<ExpiredParked>>,
     live_users: RwLock<HashMap<UserId, Arc<Observed>>>,
     live_groups: RwLock<HashMap<GroupId, Arc<Observed>>>,
     next_sweep: Mutex<Option<Timestamp>>,
@@ -84,6 +92,10 @@ impl Shared {
             permits: Arc::new(Semaphore::new(permits)),
             tenant_observed: Observed::default(),
             reconciler_observed: Observed::default(),
+            housekeeper_observed: Observed::default(),
+            token_uses: TokenUses::default(),
+            housekeeper: Mutex::default(),
+            parked_expired: Mutex::default(),
             live_users: RwLock::default(),
             live_groups: RwLock::default(),
             next_sweep: Mutex::default(),
@@ -304,6 +316,32 @@ impl Shared {
     /// When the next sweep is due.
     pub fn next_sweep(&self) -> Option<Timestamp> {
         *lock(&self.next_sweep)
+    }
+
+    // --- the housekeeper -------------------------------------------------------------------------
+
+    pub(crate) fn set_housekeeper(&self, housekeeper: Option<ActorRef<HousekeeperMessage>>) {
+        *lock(&self.housekeeper) = housekeeper;
+    }
+
+    /// Settings changed: what is kept for how long, perhaps. One that is being started again goes
+    /// its round soon anyway.
+    pub(crate) fn housekeeper_goes_round(&self) {
+        if let Some(housekeeper) = lock(&self.housekeeper).as_ref() {
+            let _ = housekeeper.cast(HousekeeperMessage::GoRound);
+        }
+    }
+
+    pub(crate) fn parked_expired(&self, count: usize, now: Timestamp) {
+        let mut expired = lock(&self.parked_expired);
+        let before = expired.map_or(0, |before| before.count);
+        let count = before.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+        *expired = Some(ExpiredParked { count, last_at: now });
+    }
+
+    /// Memberships that were taken back since the service started because nobody appeared.
+    pub fn expired_parked(&self) -> Option<ExpiredParked> {
+        *lock(&self.parked_expired)
     }
 
     // --- live actors -----------------------------------------------------------------------------

@@ -19,13 +19,14 @@ use std::time::Duration;
 use access::wave::later;
 use access::{GroupId, UserId};
 use jiff::Timestamp;
-use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
+use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 use scim::resource::Created;
 use store::Record;
 
 use self::children::{ChildKind, Children, Ended};
 use crate::error::ChangeError;
 use crate::group::{GroupActor, GroupArguments, GroupMessage};
+use crate::housekeeper::HousekeeperActor;
 use crate::observe::Observed;
 use crate::reconciler::{ReconcilerActor, ReconcilerMessage};
 use crate::service::Limits;
@@ -34,9 +35,10 @@ use crate::user::{UserActor, UserArguments, UserMessage};
 
 /// How often idle children are looked for.
 const PASSIVATION_EVERY: Duration = Duration::from_secs(10);
-/// How long a failed reconciler rests before it is started again, at first and at most.
-const RECONCILER_REST_MIN: Duration = Duration::from_millis(100);
-const RECONCILER_REST_MAX: Duration = Duration::from_secs(30);
+/// How long a failed reconciler or housekeeper rests before it is started again, at first and at
+/// most.
+const REST_MIN: Duration = Duration::from_millis(100);
+const REST_MAX: Duration = Duration::from_secs(30);
 
 /// What a tenant actor can be told.
 pub(crate) enum TenantMessage {
@@ -70,6 +72,8 @@ pub(crate) enum TenantMessage {
     Passivate,
     /// Start the reconciler again. Sent by its own timer.
     StartReconciler,
+    /// Start the housekeeper again. Sent by its own timer.
+    StartHousekeeper,
 }
 
 /// What a tenant actor is started with.
@@ -88,8 +92,15 @@ pub(crate) struct TenantState {
     shared: Arc<Shared>,
     users: Children<Users>,
     groups: Children<Groups>,
-    reconciler_rest: Duration,
-    reconciler_started_at: Timestamp,
+    reconciler: Restarts,
+    housekeeper: Restarts,
+}
+
+/// When a helper that there is one of was started, and how long it rests when it fails.
+struct Restarts {
+    actor: Option<ActorId>,
+    started_at: Timestamp,
+    rest: Duration,
 }
 
 impl Actor for TenantActor {
@@ -108,11 +119,12 @@ impl Actor for TenantActor {
         let mut state = TenantState {
             users: Children::new(users, &limits, Arc::clone(&node_live)),
             groups: Children::new(groups, &limits, node_live),
-            reconciler_started_at: shared.clock.now(),
-            reconciler_rest: RECONCILER_REST_MIN,
+            reconciler: Restarts::new(shared.clock.now()),
+            housekeeper: Restarts::new(shared.clock.now()),
             shared,
         };
         state.start_reconciler(&myself).await?;
+        state.start_housekeeper(&myself).await?;
         myself.send_interval(PASSIVATION_EVERY, || TenantMessage::Passivate);
         Ok(state)
     }
@@ -139,7 +151,14 @@ impl Actor for TenantActor {
             }
             TenantMessage::StartReconciler => {
                 if state.start_reconciler(&myself).await.is_err() {
-                    state.rest_reconciler(&myself);
+                    let rest = state.reconciler.rest(state.shared.clock.now());
+                    myself.send_after(rest, || TenantMessage::StartReconciler);
+                }
+            }
+            TenantMessage::StartHousekeeper => {
+                if state.start_housekeeper(&myself).await.is_err() {
+                    let rest = state.housekeeper.rest(state.shared.clock.now());
+                    myself.send_after(rest, || TenantMessage::StartHousekeeper);
                 }
             }
         }
@@ -171,12 +190,20 @@ impl Actor for TenantActor {
             for message in held {
                 state.groups.route(&myself, id, message).await;
             }
-        } else {
+        } else if state.housekeeper.actor == Some(id) {
+            state.shared.set_housekeeper(None);
+            if let Some(error) = failure {
+                state.shared.housekeeper_observed.failed(&error);
+            }
+            let rest = state.housekeeper.rest(state.shared.clock.now());
+            myself.send_after(rest, || TenantMessage::StartHousekeeper);
+        } else if state.reconciler.actor == Some(id) {
             state.shared.set_reconciler(None);
             if let Some(error) = failure {
                 state.shared.reconciler_observed.failed(&error);
             }
-            state.rest_reconciler(&myself);
+            let rest = state.reconciler.rest(state.shared.clock.now());
+            myself.send_after(rest, || TenantMessage::StartReconciler);
         }
         Ok(())
     }
@@ -191,19 +218,44 @@ impl TenantState {
         let (reconciler, _) =
             ReconcilerActor::spawn_linked(None, ReconcilerActor, arguments, myself.get_cell())
                 .await?;
-        self.reconciler_started_at = self.shared.clock.now();
+        self.reconciler.started(reconciler.get_id(), self.shared.clock.now());
         self.shared.set_reconciler(Some(reconciler));
         self.shared.tell_reconciler(ReconcilerMessage::Start);
         Ok(())
     }
 
-    fn rest_reconciler(&mut self, myself: &ActorRef<TenantMessage>) {
+    async fn start_housekeeper(
+        &mut self,
+        myself: &ActorRef<TenantMessage>,
+    ) -> Result<(), ActorProcessingErr> {
+        let shared = Arc::clone(&self.shared);
+        let (housekeeper, _) =
+            HousekeeperActor::spawn_linked(None, HousekeeperActor, shared, myself.get_cell())
+                .await?;
+        self.housekeeper.started(housekeeper.get_id(), self.shared.clock.now());
+        self.shared.set_housekeeper(Some(housekeeper));
+        Ok(())
+    }
+}
+
+impl Restarts {
+    const fn new(now: Timestamp) -> Self {
+        Self { actor: None, started_at: now, rest: REST_MIN }
+    }
+
+    fn started(&mut self, actor: ActorId, now: Timestamp) {
+        (self.actor, self.started_at) = (Some(actor), now);
+    }
+
+    /// It failed. Answers how long it rests now.
+    fn rest(&mut self, now: Timestamp) -> Duration {
         // One that worked for a while is given another quick start.
-        if later(self.reconciler_started_at, RECONCILER_REST_MAX) <= self.shared.clock.now() {
-            self.reconciler_rest = RECONCILER_REST_MIN;
+        if later(self.started_at, REST_MAX) <= now {
+            self.rest = REST_MIN;
         }
-        myself.send_after(self.reconciler_rest, || TenantMessage::StartReconciler);
-        self.reconciler_rest = (self.reconciler_rest * 2).min(RECONCILER_REST_MAX);
+        let rest = self.rest;
+        self.rest = (rest * 2).min(REST_MAX);
+        rest
     }
 }
 

@@ -10,8 +10,8 @@ use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::StatusCode;
 use jiff::Timestamp;
 
-use self::shown::{AccountsQuery, NewLock, NewRole, ShownAccount};
-use super::page::{Page, Paging, Parameters, page};
+use self::shown::{AccountsPage, AccountsQuery, NewLock, NewRole, ShownAccount};
+use super::page::{Page, Paging, Parameters, paged};
 use super::problem::Problem;
 use super::{ListRequest, Operator, Outcome, open_tenant, read_body};
 use crate::answer::{self, JSON};
@@ -36,7 +36,7 @@ struct Wanted {
 /// Accounts, oldest first.
 #[utoipa::path(
     get, path = "/tenants/{tenant}/accounts", tag = "accounts", params(AccountsQuery, Paging),
-    responses((status = 200, description = "Accounts", body = Page<ShownAccount>))
+    responses((status = 200, description = "Accounts", body = AccountsPage))
 )]
 pub async fn list(
     State(app): State<App>,
@@ -46,14 +46,18 @@ pub async fn list(
     let ListRequest { tenant, parameters, limit, after } =
         ListRequest::<UserId>::read(&app, &tenant, query.as_deref()).await?;
     let wanted = Wanted::read(&parameters)?;
+    let is_first = after.is_none();
     let permits = app.scan_permits(tenant.key()).await.ok_or_else(Problem::unavailable)?;
     let read = tokio::task::spawn_blocking(move || {
         let items = find(tenant.shared(), &wanted, after, limit + 1);
         drop(permits);
         items
     });
-    let items = read.await.map_err(|_| Problem::unavailable())??;
-    Ok(page(items, limit, |account| account.id.to_string()))
+    let (items, feed) = read.await.map_err(|_| Problem::unavailable())??;
+    let Page { items, next_cursor } = paged(items, limit, |account| account.id.to_string());
+    // Who follows the feed from this number on misses nothing of what comes after these pages.
+    let page = AccountsPage { items, next_cursor, feed: is_first.then_some(feed) };
+    Ok(answer::json(StatusCode::OK, JSON, &page))
 }
 
 /// One account, also of a deleted user.
@@ -185,18 +189,20 @@ impl Wanted {
     }
 }
 
+/// Accounts, and the number of the feed's last entry that they are at least as new as.
 fn find(
     shared: &Shared,
     wanted: &Wanted,
     mut after: Option<UserId>,
     limit: usize,
-) -> Result<Vec<ShownAccount>, Problem> {
+) -> Result<(Vec<ShownAccount>, u64), Problem> {
     let snapshot = shared.snapshot()?;
+    let feed = snapshot.counts(shared.key)?.feed;
     let now = shared.clock.now();
     let mut found = Vec::new();
     loop {
         let accounts = snapshot.accounts(shared.key, after, PIECE)?;
-        let Some(last) = accounts.last() else { return Ok(found) };
+        let Some(last) = accounts.last() else { return Ok((found, feed)) };
         after = Some(last.id);
         for account in accounts.iter().filter(|account| wanted.wants(account, now)) {
             let shown = ShownAccount::read(shared, &snapshot, account)?;
@@ -204,7 +210,7 @@ fn find(
                 found.push(shown);
             }
             if found.len() >= limit {
-                return Ok(found);
+                return Ok((found, feed));
             }
         }
     }

@@ -20,6 +20,8 @@ const PIECE_BYTES: usize = 64 << 10;
 const PIECES_MAX: usize = 16;
 /// How long a piece waits for its reader.
 const READER_WAIT_MAX: Duration = Duration::from_secs(30);
+/// How long a backup waits for the last uses of tokens to be written; it goes on without them.
+const USES_WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// A backup of everything. What is cut off ends without its end mark, which `restore` notices.
 #[utoipa::path(
@@ -28,6 +30,7 @@ const READER_WAIT_MAX: Duration = Duration::from_secs(30);
                content_type = "application/octet-stream"))
 )]
 pub async fn stream(State(app): State<App>) -> Outcome {
+    app.service().write_token_uses(USES_WAIT_MAX).await;
     let snapshot = app.service().store().snapshot()?;
     let (sender, receiver) = mpsc::channel(PIECES_MAX);
     let handle = Handle::current();

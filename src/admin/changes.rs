@@ -1,20 +1,24 @@
-//! `/tenants/{t}/changes`: the change feed, ordered and gapless, with a long poll.
+//! `/tenants/{t}/changes`: the change feed, ordered and gapless, with a long poll, or as Server-Sent
+//! Events.
+//!
+//! Retention takes the oldest entries away. A reader who asks for what follows an entry that is no
+//! longer followed by all there was hears that it is gone (410), and how to start over.
 
-use std::ops::ControlFlow;
+mod events;
+mod read;
+
 use std::time::Duration;
 
-use access::EventType;
-use actors::shared::Shared;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
+use self::read::{Asked, read};
 use super::accounts::read_wait;
 use super::page::{Paging, Parameters};
-use super::problem::Problem;
 use super::{Outcome, open_tenant};
 use crate::answer::{self, JSON};
 use crate::app::App;
@@ -61,17 +65,16 @@ struct FeedQuery {
 pub async fn list(
     State(app): State<App>,
     Path(tenant): Path<String>,
+    headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Outcome {
     let tenant = open_tenant(&app, &tenant).await?;
     let parameters = Parameters::read(query.as_deref());
+    let mut asked = Asked::read(&parameters)?;
+    if answer::accepts(&headers, events::MEDIA_TYPE) {
+        return events::follow(&app, &tenant, asked.resumed(&headers)?);
+    }
     let limit = parameters.limit()?;
-    let expected = "the number of an entry";
-    let mut after: u64 = match parameters.parse("after", expected)? {
-        Some(after) => after,
-        None => parameters.cursor()?.unwrap_or_default(),
-    };
-    let types = read_types(parameters.get("type"))?;
     let wait = read_wait(&parameters)?.map_or(Duration::ZERO, |wait| wait.get().min(WAIT_MAX));
     let deadline = Instant::now() + wait;
     let mut grown = tenant.shared().feed();
@@ -79,13 +82,13 @@ pub async fn list(
     loop {
         // Marked before it is read: what comes after the reading wakes us.
         grown.mark_unchanged();
-        let read = read(tenant.shared(), after, limit, &types)?;
-        after = read.looked_to;
+        let read = read(tenant.shared(), &asked, limit, LOOKED_AT_MAX)?;
+        asked.after = read.looked_to;
         let wait_more = read.items.is_empty() && !read.more && !*stopping.borrow();
         if !wait_more || Instant::now() >= deadline {
-            let next_cursor = read.more.then(|| after.to_string());
-            let body = FeedPage { items: read.items, next_cursor, next_after: after };
-            return Ok(answer::json(StatusCode::OK, JSON, &body));
+            let next_cursor = read.more.then(|| asked.after.to_string());
+            let page = FeedPage { items: read.items, next_cursor, next_after: asked.after };
+            return Ok(answer::json(StatusCode::OK, JSON, &page));
         }
         tokio::select! {
             // Or the tenant was deleted, as the next reading finds.
@@ -94,50 +97,4 @@ pub async fn list(
             () = tokio::time::sleep_until(deadline) => {}
         }
     }
-}
-
-struct ReadFeed {
-    items: Vec<Value>,
-    /// The last entry that was looked at.
-    looked_to: u64,
-    /// Whether there are more.
-    more: bool,
-}
-
-fn read(
-    shared: &Shared,
-    after: u64,
-    limit: usize,
-    types: &[EventType],
-) -> Result<ReadFeed, Problem> {
-    let mut read = ReadFeed { items: Vec::new(), looked_to: after, more: false };
-    let mut looked_at = 0;
-    let snapshot = shared.snapshot()?;
-    if snapshot.config(shared.key)?.is_none() {
-        return Err(Problem::not_found("there is no such tenant"));
-    }
-    snapshot.feed(shared.key, after, |entry| {
-        if read.items.len() >= limit || looked_at >= LOOKED_AT_MAX {
-            read.more = true;
-            return ControlFlow::Break(());
-        }
-        looked_at += 1;
-        read.looked_to = entry["seq"].as_u64().unwrap_or(read.looked_to);
-        let name = entry["type"].as_str().unwrap_or_default();
-        if types.is_empty() || types.iter().any(|kind| kind.as_str() == name) {
-            read.items.push(entry);
-        }
-        ControlFlow::Continue(())
-    })?;
-    Ok(read)
-}
-
-/// Types, separated by commas; none means all.
-fn read_types(text: Option<&str>) -> Result<Vec<EventType>, Problem> {
-    let names = text.unwrap_or_default().split(',').map(str::trim).filter(|name| !name.is_empty());
-    let read = |name: &str| {
-        let refused = || Problem::bad_request(format!("type: there is no event type {name:?}"));
-        EventType::from_name(name).ok_or_else(refused)
-    };
-    names.map(read).collect()
 }

@@ -74,13 +74,18 @@ impl Parameters {
 
 /// A page. `items` may hold one more than `limit`: then there is a next page, and `cursor_of` its
 /// last item starts it.
-pub fn page<T: Serialize>(
+pub fn page<T: Serialize>(items: Vec<T>, limit: usize, cursor_of: impl Fn(&T) -> String) -> Answer {
+    answer::json(StatusCode::OK, JSON, &paged(items, limit, cursor_of))
+}
+
+/// The page, for answers that hold more than it.
+pub(super) fn paged<T>(
     mut items: Vec<T>,
     limit: usize,
     cursor_of: impl Fn(&T) -> String,
-) -> Answer {
+) -> Page<T> {
     let more = items.len() > limit;
     items.truncate(limit);
     let next_cursor = items.last().filter(|_| more).map(cursor_of);
-    answer::json(StatusCode::OK, JSON, &Page { items, next_cursor })
+    Page { items, next_cursor }
 }

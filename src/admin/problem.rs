@@ -1,5 +1,7 @@
 //! Problems (RFC 9457): the one place where failures become answers of the admin API.
 
+use std::time::Duration;
+
 use access::lifecycle::ManualError;
 use actors::ChangeError;
 use axum::http::header::WWW_AUTHENTICATE;
@@ -17,12 +19,13 @@ pub struct Problem {
     status: StatusCode,
     detail: String,
     more: Map<String, Value>,
+    retry_after: Option<Duration>,
 }
 
 impl Problem {
     /// A problem with this status.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), more: Map::new() }
+        Self { status, detail: detail.into(), more: Map::new(), retry_after: None }
     }
 
     /// 400: the request cannot be read.
@@ -50,13 +53,28 @@ impl Problem {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
     }
 
+    /// 429: the tenant's rate limit.
+    pub fn too_fast(wait: Duration) -> Self {
+        let detail = "the tenant's rate limit is reached; see Retry-After";
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, detail);
+        Self { retry_after: Some(wait), ..problem }
+    }
+
+    /// 429: too many failed logins from this address.
+    pub fn too_many_failed_logins(wait: Duration) -> Self {
+        let detail = "too many failed logins from this address; see Retry-After";
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, detail);
+        Self { retry_after: Some(wait), ..problem }
+    }
+
     /// 503: trouble of our own.
     pub fn unavailable() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "the service cannot do this now; try again")
     }
 
+    /// With one more key.
     #[must_use]
-    fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
+    pub fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
         self.more.insert(key.to_owned(), value.into());
         self
     }
@@ -78,7 +96,9 @@ impl IntoResponse for Problem {
         if self.status == StatusCode::UNAUTHORIZED {
             made.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+        if let Some(wait) = self.retry_after {
+            made = answer::retry_after(made, wait.as_secs().saturating_add(1));
+        } else if self.status == StatusCode::SERVICE_UNAVAILABLE {
             made = answer::retry_after(made, 5);
         }
         made

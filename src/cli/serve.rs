@@ -44,7 +44,13 @@ async fn serve(config: Config) -> Result<(), Failed> {
         .map_err(|error| Failed::Undone(format!("cannot listen on {}: {error}", config.listen)))?;
     let address = listener.local_addr().map_err(|error| Failed::Undone(error.to_string()))?;
     let listening_on = format!("http://{address}");
-    let app = App::new(service.clone(), operator_sha256, config.public_url, listening_on.clone());
+    let app = App::new(
+        service.clone(),
+        operator_sha256,
+        config.public_url,
+        listening_on.clone(),
+        config.failed_logins_per_minute,
+    );
     let opener = service.clone();
     tokio::spawn(async move {
         if let Err(error) = opener.open_all().await {

@@ -61,6 +61,13 @@ impl Failure {
         Self { retry_after: Some(wait), ..failure }
     }
 
+    /// 429: too many failed logins from this address.
+    pub fn too_many_failed_logins(wait: Duration) -> Self {
+        let detail = "too many failed logins from this address; see Retry-After";
+        let failure = Self::new(StatusCode::TOO_MANY_REQUESTS, None, detail);
+        Self { retry_after: Some(wait), ..failure }
+    }
+
     /// 501.
     pub fn not_implemented(detail: &str) -> Self {
         Self::new(StatusCode::NOT_IMPLEMENTED, None, detail)

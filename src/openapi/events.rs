@@ -95,6 +95,18 @@ fn described(kind: EventType) -> (&'static str, Vec<Key>) {
             ];
             ("A wave has settled and its accounts are reconciled", keys)
         }
+        EventType::TokenExpiring => {
+            let kind = json!({"type": "string", "enum": ["token", "oauth_client"]});
+            let time = json!({"type": "string", "format": "date-time"});
+            let keys = vec![
+                always("token", id(), ID),
+                always("kind", kind, "token"),
+                always("label", text(), "entra"),
+                always("expires_at", time, "2026-04-01T12:00:00Z"),
+                always("days", count(), 30),
+            ];
+            ("A token or an OAuth client is about to expire: `days` says how soon", keys)
+        }
         EventType::HoldOpened => {
             let wave = json!({"type": ["string", "null"], "format": "uuid"});
             let keys = vec![

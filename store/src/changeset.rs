@@ -244,6 +244,13 @@ pub enum Operation {
     PutToken(Box<Token>),
     /// Delete a token.
     DeleteToken(TokenId),
+    /// Let a token end then, unless it ends earlier anyway.
+    ExpireToken {
+        /// Which one.
+        token: TokenId,
+        /// From when on it no longer counts.
+        at: Timestamp,
+    },
     /// Keep the operator token's hash.
     PutOperatorToken([u8; 32]),
     /// Keep a document; see [`Operation::put`].

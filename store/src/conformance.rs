@@ -69,6 +69,7 @@ promises![
     audit::a_parked_member_expires,
     audit::a_deleted_users_account_is_forgotten,
     tenants::tokens_are_kept_and_deleted,
+    tenants::a_token_expires_never_later_than_it_would_anyway,
     tenants::a_tenants_id_is_unique_and_its_number_is_never_used_again,
     tenants::a_deleted_tenant_takes_no_changes,
     tenants::a_purge_goes_in_pieces_and_ends,

@@ -49,6 +49,14 @@ macro_rules! collections {
 collections! {
     /// Mass changes that wait, or waited, for an operator.
     Holds = 1, "hold", true, &[];
+    /// Of which tokens' expiry the feed has told.
+    TokenWarnings = 10, "token_warning", false, &[];
+    /// When tokens were last used.
+    TokenUses = 11, "token_use", false, &[];
+    /// OAuth clients.
+    OAuthClients = 12, "oauth_client", true, &["secret_sha256"];
+    /// Access tokens of OAuth clients.
+    AccessTokens = 13, "access_token", false, &["secret_sha256"];
 }
 
 impl Collection {

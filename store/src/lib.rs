@@ -25,6 +25,7 @@ pub mod changeset;
 pub mod check;
 pub mod conformance;
 pub mod document;
+pub mod oauth;
 pub mod record;
 pub mod snapshot;
 pub mod tenant;

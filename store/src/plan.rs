@@ -185,6 +185,7 @@ impl<'p, 'a> Change<'p, 'a> {
             Operation::Purge { tenant, rows_max } => self.purge(tenant, rows_max),
             Operation::PutToken(token) => self.put_token(self.tenant, &token),
             Operation::DeleteToken(id) => self.delete_token(id),
+            Operation::ExpireToken { token, at } => self.expire_token(token, at),
             Operation::PutOperatorToken(hash) => {
                 self.overlay.put(Table::Meta, tenants::OPERATOR_TOKEN.to_vec(), hash.to_vec());
                 self.audit.push(audit::Changed::new("operator_token", ""));

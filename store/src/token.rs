@@ -78,7 +78,7 @@ impl Presented {
     }
 }
 
-fn public_id(text: &str) -> Option<TokenId> {
+pub(crate) fn public_id(text: &str) -> Option<TokenId> {
     let canonical =
         text.len() == 32 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
     let number = canonical.then(|| u128::from_str_radix(text, 16).ok())??;

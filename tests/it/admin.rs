@@ -1,7 +1,9 @@
 //! The admin API: what operators and engineers see and do.
 
 mod accounts;
+mod audit;
 mod changes;
+mod events;
 mod time;
 
 use serde_json::{Value, json};
@@ -97,7 +99,7 @@ async fn a_bad_limit_or_cursor_is_refused_by_name() {
     let server = Server::start().await;
     let admin = server.admin();
     server.tenant("acme", "60s").await;
-    for list in ["tokens", "groups", "accounts", "waves", "changes"] {
+    for list in ["tokens", "groups", "accounts", "waves", "changes", "audit", "oauth-clients"] {
         let path = format!("/tenants/acme/{list}");
         for limit in ["0", "1001", "-1", "ten", ""] {
             let answer = admin.get(&format!("{path}?limit={limit}")).await;
@@ -133,7 +135,14 @@ fn defaults() -> Value {
         "protected_roles": [],
         "hold": {"share": 0.5, "min_accounts": 100},
         "reconcile": {"settle": "60s", "max_delay": "10m", "sweep_min": "20m", "sweep_max": "40m"},
-        "rate_limit": {"requests_per_second": 100, "burst": 200}
+        "rate_limit": {"requests_per_second": 100, "burst": 200},
+        "retention": {
+            "feed": "30d",
+            "feed_entries": 1_000_000,
+            "audit": "400d",
+            "waves": "90d",
+            "deleted_accounts": "90d"
+        }
     })
 }
 
@@ -189,6 +198,7 @@ async fn bad_settings_are_refused_with_the_key_at_fault_and_change_nothing() {
         (json!({"rate_limit": {"burst": 0}}), "rate_limit.burst"),
         (json!({"rate_limit": {"requests_per_second": -1}}), "rate_limit.requests_per_second"),
         (json!({"hold": {"share": 2}}), "hold.share"),
+        (json!({"retention": {"feed": "0s"}}), "retention.feed"),
         (json!({"protected_roles": [""]}), "protected_roles[0]"),
         (json!({"field_mappings": {"x": "no such attribute"}}), "field_mappings.x"),
         (mapping(json!({"group": "Staff", "role": ""})), "role_mappings[0].role"),

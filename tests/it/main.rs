@@ -22,3 +22,4 @@ mod openapi;
 mod server;
 mod tenancy;
 mod tidy;
+mod tokens;

@@ -30,6 +30,7 @@ impl Tenant {
         let shared = self.shared();
         let settings = attempt!(ATTEMPTS_MAX, self.try_patch_settings(patch, author))?;
         shared.reload_config()?;
+        shared.housekeeper_goes_round();
         let author = author.clone();
         let message = |reply_to| ReconcilerMessage::SettingsChanged { author, reply_to };
         match self.ask_reconciler(message).await {

@@ -1,8 +1,9 @@
 //! A tenant's tokens, and the operator's.
 
 use access::{Author, TokenId};
+use jiff::Timestamp;
 use store::tenant::Token;
-use store::{Operation, TenantKey};
+use store::{Changeset, Operation, TenantKey};
 
 use super::Service;
 use crate::error::ChangeError;
@@ -16,6 +17,23 @@ impl Service {
         author: Author,
     ) -> Result<(), ChangeError> {
         self.commit(tenant, Operation::PutToken(Box::new(token)), author).await
+    }
+
+    /// Keeps a new token of a tenant in place of another one, which ends at `ends_at`, or when it
+    /// would anyway, if that is earlier.
+    pub async fn replace_token(
+        &self,
+        tenant: TenantKey,
+        token: Token,
+        replaced: TokenId,
+        ends_at: Timestamp,
+        author: Author,
+    ) -> Result<(), ChangeError> {
+        let change = Changeset::new(tenant, self.clock.now(), None)
+            .by(author)
+            .with(Operation::PutToken(Box::new(token)))
+            .with(Operation::ExpireToken { token: replaced, at: ends_at });
+        self.wait_for(change).await
     }
 
     /// Deletes a token: from now on it opens nothing.

@@ -73,6 +73,27 @@ async fn a_reconciler_that_panics_is_started_again_and_does_its_pass() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_housekeeper_that_panics_is_started_again_and_goes_its_round() {
+    let store = Arc::new(PanickingStore::default());
+    let acme = TestTenant::with(store.clone(), Limits::default()).await;
+    let rarely = json!({"sweep_min": "30d", "sweep_max": "31d"});
+    acme.change_settings(json!({"reconcile": rarely, "retention": {"feed": "30m"}})).await;
+    acme.create_user("ada").await;
+    // The sweep that was due already has been; nobody else reads the store now.
+    acme.advance(mins(45)).await;
+    assert!(!acme.feed().is_empty());
+
+    store.panic_next(2);
+    acme.advance(mins(25)).await;
+
+    assert_eq!(store.panics_left(), 0);
+    let observed = acme.tenant.shared().housekeeper_observed.state();
+    assert_eq!(observed.restarts, 2);
+    assert!(acme.feed().is_empty());
+    assert_eq!(acme.tenant.shared().reconciler_observed.state().restarts, 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn while_the_store_fails_nothing_changes_and_afterwards_everything_works() {
     let store = Arc::new(MemoryStore::default());
     let acme = TestTenant::with(store.clone(), Limits::default()).await;

@@ -7,6 +7,8 @@ mod failure;
 #[cfg(test)]
 mod holds;
 #[cfg(test)]
+mod housekeeping;
+#[cfg(test)]
 mod load;
 #[cfg(test)]
 mod mappings;

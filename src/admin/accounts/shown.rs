@@ -127,6 +127,21 @@ pub(super) struct ShownAccount {
     created_at: Timestamp,
 }
 
+/// A page of accounts.
+#[derive(Serialize, ToSchema)]
+pub(super) struct AccountsPage {
+    /// At most `limit` of them.
+    pub(super) items: Vec<ShownAccount>,
+    /// The `cursor` of the next page; null on the last.
+    #[schema(required)]
+    pub(super) next_cursor: Option<String>,
+    /// On the first page: the feed's last number before it was read. Who reads all pages and then
+    /// follows the feed from this number on misses nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub(super) feed: Option<u64>,
+}
+
 /// A group that holds a user.
 #[derive(Serialize, ToSchema)]
 struct GroupName {

@@ -35,6 +35,21 @@ pub fn tokens_are_kept_and_deleted(store: &dyn Store) {
     assert_eq!(acme.snapshot().operator_token().unwrap(), Some([9; 32]));
 }
 
+/// And one that was deleted stays so.
+pub fn a_token_expires_never_later_than_it_would_anyway(store: &dyn Store) {
+    let acme = Fixture::new(store, "acme");
+    let expire = |second| Operation::ExpireToken { token: token(0).id, at: at(second) };
+    let end = || acme.snapshot().token(acme.tenant, token(0).id).unwrap().unwrap().expires_at;
+    acme.apply([expire(200)]);
+    assert_eq!(end(), Some(at(200)));
+    let entry = acme.audit().pop().unwrap();
+    assert_eq!(entry["changes"][0]["object"], "token");
+    acme.apply([expire(300)]);
+    assert_eq!(end(), Some(at(200)));
+    acme.apply([Operation::DeleteToken(token(0).id)]);
+    assert_eq!(acme.refused(expire(100)), Refusal::Gone);
+}
+
 /// Also after the tenant with the highest number was deleted.
 pub fn a_tenants_id_is_unique_and_its_number_is_never_used_again(store: &dyn Store) {
     let mut numbers = vec![Fixture::new(store, "acme").tenant];

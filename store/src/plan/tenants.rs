@@ -2,6 +2,7 @@
 
 use access::settings::Settings;
 use access::{Bindings, GroupId, TenantId, TokenId};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::audit::Changed;
@@ -167,6 +168,20 @@ impl Change<'_, '_> {
         let before: Token = self.load_json(Table::Tokens, &key)?.ok_or(Refusal::Gone)?;
         self.audit.push(Changed::new("token", id.to_string()).before(&shown(&before)));
         self.overlay.delete(Table::Tokens, key);
+        Ok(())
+    }
+
+    pub(super) fn expire_token(&mut self, id: TokenId, at: Timestamp) -> Planned<()> {
+        let key = key::token(self.tenant, id);
+        let before: Token = self.load_json(Table::Tokens, &key)?.ok_or(Refusal::Gone)?;
+        if before.expires_at.is_some_and(|end| end <= at) {
+            return Ok(());
+        }
+        let after = Token { expires_at: Some(at), ..before.clone() };
+        let changed = Changed::new("token", id.to_string());
+        self.audit.push(changed.before(&shown(&before)).after(&shown(&after)));
+        let payload = encode_json(Table::Tokens, &after)?;
+        self.overlay.put(Table::Tokens, key, payload);
         Ok(())
     }
 }

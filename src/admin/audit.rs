@@ -1,0 +1,171 @@
+//! `/tenants/{t}/audit`: who changed what; and `/audit`, the same for what belongs to no tenant.
+//!
+//! A list, newest first, for people who look for something; or, where JSON lines are asked for, an
+//! export of everything, oldest first.
+
+mod export;
+
+use std::ops::ControlFlow;
+
+use access::RequestId;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use serde::Serialize;
+use serde_json::Value;
+use store::{Snapshot, TenantKey};
+
+use super::page::Parameters;
+use super::problem::Problem;
+use super::{Outcome, open_tenant};
+use crate::answer::{self, JSON};
+use crate::app::App;
+
+/// Entries that are looked through for those that are asked for before an answer is given.
+const LOOKED_AT_MAX: usize = 10_000;
+/// Who can be asked for.
+const ACTORS: [&str; 4] = ["token", "operator", "reconciler", "service"];
+
+/// A page of the audit log.
+#[derive(Serialize)]
+struct AuditPage {
+    items: Vec<Value>,
+    /// Set if there may be more; a page can be empty all the same.
+    next_cursor: Option<String>,
+}
+
+/// Which entries are asked for.
+pub(super) struct Wanted {
+    actor: Option<String>,
+    object: Option<String>,
+    id: Option<String>,
+    request: Option<RequestId>,
+}
+
+/// GET: what was changed of a tenant.
+pub async fn of_tenant(
+    State(app): State<App>,
+    Path(tenant): Path<String>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Outcome {
+    let tenant = open_tenant(&app, &tenant).await?;
+    show(&app, tenant.key(), &headers, query.as_deref()).await
+}
+
+/// GET: what was changed that belongs to no tenant: tenants made and deleted, the operator token.
+pub async fn of_service(
+    State(app): State<App>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Outcome {
+    show(&app, TenantKey::SERVICE, &headers, query.as_deref()).await
+}
+
+async fn show(app: &App, tenant: TenantKey, headers: &HeaderMap, query: Option<&str>) -> Outcome {
+    let parameters = Parameters::read(query);
+    let wanted = Wanted::read(&parameters)?;
+    if let Some(media_type) = export::media_type(headers) {
+        let after = parameters.parse("after", "the number of an entry")?.unwrap_or_default();
+        return export::start(app, tenant, media_type, after, wanted);
+    }
+    let (limit, before) = (parameters.limit()?, parameters.cursor::<u64>()?);
+    let permits = app.scan_permits(tenant).await.ok_or_else(Problem::unavailable)?;
+    let snapshot = app.service().store().snapshot()?;
+    let read = tokio::task::spawn_blocking(move || {
+        let page = newest(&snapshot, tenant, &wanted, before, limit);
+        drop(permits);
+        page
+    });
+    let page = read.await.map_err(|_| Problem::unavailable())??;
+    Ok(answer::json(StatusCode::OK, JSON, &page))
+}
+
+fn newest(
+    snapshot: &Snapshot,
+    tenant: TenantKey,
+    wanted: &Wanted,
+    before: Option<u64>,
+    limit: usize,
+) -> Result<AuditPage, Problem> {
+    let mut page = AuditPage { items: Vec::new(), next_cursor: None };
+    let (mut looked_at, mut looked_to) = (0, 0);
+    snapshot.audit_reversed(tenant, before, |entry| {
+        if page.items.len() >= limit || looked_at >= LOOKED_AT_MAX {
+            page.next_cursor = Some(looked_to.to_string());
+            return ControlFlow::Break(());
+        }
+        looked_at += 1;
+        looked_to = number_of(&entry).unwrap_or(looked_to);
+        if wanted.wants(&entry) {
+            page.items.push(entry);
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(page)
+}
+
+fn number_of(entry: &Value) -> Option<u64> {
+    entry.get("seq").and_then(Value::as_u64)
+}
+
+impl Wanted {
+    fn read(parameters: &Parameters) -> Result<Self, Problem> {
+        let owned = |name: &str| parameters.get(name).map(str::to_owned);
+        let actor = owned("actor");
+        if actor.as_ref().is_some_and(|actor| !ACTORS.contains(&actor.as_str())) {
+            let expected = ACTORS.join(", ");
+            return Err(Problem::bad_request(format!("actor: expected one of {expected}")));
+        }
+        let request = parameters.parse("request", "the x-request-id of an answer")?;
+        Ok(Self { actor, object: owned("object"), id: owned("id"), request })
+    }
+
+    fn wants(&self, entry: &Value) -> bool {
+        let is = |wanted: Option<&str>, found: Option<&Value>| {
+            wanted.is_none_or(|wanted| found.and_then(Value::as_str) == Some(wanted))
+        };
+        let kind = entry.get("actor").and_then(|actor| actor.get("kind"));
+        let request = self.request.map(|request| request.to_string());
+        if !is(self.actor.as_deref(), kind) || !is(request.as_deref(), entry.get("request")) {
+            return false;
+        }
+        if self.object.is_none() && self.id.is_none() {
+            return true;
+        }
+        let changes = entry.get("changes").and_then(Value::as_array);
+        changes.into_iter().flatten().any(|change| {
+            is(self.object.as_deref(), change.get("object"))
+                && is(self.id.as_deref(), change.get("id"))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn wanted(query: &str) -> Wanted {
+        Wanted::read(&Parameters::read(Some(query))).unwrap()
+    }
+
+    #[test]
+    fn an_entry_is_wanted_for_its_actor_its_request_and_one_of_its_changes() {
+        let request = "01890a5d-ac96-774b-bcce-b302099a8057";
+        let entry = json!({
+            "actor": {"kind": "operator"},
+            "request": request,
+            "changes": [{"object": "user", "id": "1"}, {"object": "account", "id": "2"}],
+        });
+        for query in ["", "actor=operator", "object=user&id=1", "object=account", "id=2"] {
+            assert!(wanted(query).wants(&entry), "{query}");
+        }
+        assert!(wanted(&format!("request={request}")).wants(&entry));
+        let other = request.replace("8057", "8058");
+        assert!(!wanted(&format!("request={other}")).wants(&entry));
+        for query in ["actor=token", "object=user&id=2", "object=group", "id=3"] {
+            assert!(!wanted(query).wants(&entry), "{query}");
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! `/tenants/{t}/health`: what an operator should look at.
+//!
+//! Each check looks at one thing, writes down what it found, and says whether somebody should look
+//! at it. To add one, add its part to [`Health`] and the check to [`CHECKS`].
+
+use std::time::Duration;
+
+use access::expiry::warning_due;
+use access::wave::later;
+use access::{HoldId, TokenId};
+use actors::housekeeper::ExpiredParked;
+use actors::shared::Shared;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use serde::Serialize;
+use store::oauth::OAuthClient;
+use store::{ReadError, Snapshot};
+
+use super::{Outcome, open_tenant};
+use crate::answer::{self, JSON};
+use crate::app::App;
+
+/// Tokens and clients that are looked at; a tenant has fewer of each.
+const TOKENS_MAX: usize = 1_024;
+/// Parked memberships that are counted.
+const PARKED_COUNTED_MAX: usize = 1_000;
+/// How long a membership may wait before somebody should look why.
+const PARKED_FOR_LONG: Duration = Duration::from_hours(24);
+
+/// Whether somebody should look.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Status {
+    #[default]
+    Ok,
+    Attention,
+}
+
+/// What the checks found.
+#[derive(Debug, Default, Serialize)]
+struct Health {
+    /// The worst that a check said.
+    status: Status,
+    /// Tokens and OAuth clients whose end is near.
+    tokens_expiring: Vec<ExpiringToken>,
+    parked: ParkedHealth,
+    /// Mass changes that wait.
+    holds: Vec<HoldId>,
+}
+
+#[derive(Debug, Serialize)]
+struct ExpiringToken {
+    id: TokenId,
+    kind: &'static str,
+    label: String,
+    expires_at: Timestamp,
+    /// The warning that is due: 30, 7 or 1 days before.
+    days: u16,
+}
+
+/// Memberships that wait for their users.
+#[derive(Debug, Default, Serialize)]
+struct ParkedHealth {
+    /// How many, of those that were counted.
+    count: usize,
+    /// Whether there are more than were counted.
+    more: bool,
+    /// Since when the oldest of them waits.
+    oldest: Option<Timestamp>,
+    /// Those that were taken back since the service started because nobody appeared.
+    expired: Option<ExpiredParked>,
+}
+
+/// What checks look at.
+struct Looking<'a> {
+    shared: &'a Shared,
+    snapshot: &'a Snapshot,
+    now: Timestamp,
+}
+
+type Check = fn(&Looking<'_>, &mut Health) -> Result<Status, ReadError>;
+
+/// Every check.
+const CHECKS: [Check; 2] = [expiring_tokens, parked_memberships];
+
+/// GET.
+pub async fn show(State(app): State<App>, Path(tenant): Path<String>) -> Outcome {
+    let tenant = open_tenant(&app, &tenant).await?;
+    let snapshot = tenant.shared().snapshot()?;
+    let now = app.service().clock().now();
+    let looking = Looking { shared: tenant.shared(), snapshot: &snapshot, now };
+    let mut health = Health::default();
+    for check in CHECKS {
+        health.status = check(&looking, &mut health)?.max(health.status);
+    }
+    Ok(answer::json(StatusCode::OK, JSON, &health))
+}
+
+fn expiring_tokens(looking: &Looking<'_>, health: &mut Health) -> Result<Status, ReadError> {
+    let Looking { shared, snapshot, now } = looking;
+    let tokens = snapshot.tokens(shared.key, None, TOKENS_MAX)?;
+    let tokens = tokens
+        .into_iter()
+        .map(|token| ("token", token.id, token.label, token.created_at, token.expires_at));
+    let clients: Vec<OAuthClient> = snapshot.documents(shared.key, None, TOKENS_MAX)?;
+    let clients = clients
+        .into_iter()
+        .map(|kept| ("oauth_client", kept.id, kept.label, kept.created_at, kept.expires_at));
+    for (kind, id, label, created_at, expires_at) in tokens.chain(clients) {
+        let Some(expires_at) = expires_at else { continue };
+        if let Some(days) = warning_due(created_at, expires_at, *now) {
+            health.tokens_expiring.push(ExpiringToken { id, kind, label, expires_at, days });
+        }
+    }
+    let none = health.tokens_expiring.is_empty();
+    Ok(if none { Status::Ok } else { Status::Attention })
+}
+
+fn parked_memberships(looking: &Looking<'_>, health: &mut Health) -> Result<Status, ReadError> {
+    let Looking { shared, snapshot, now } = looking;
+    let parked = snapshot.all_parked(shared.key, None, PARKED_COUNTED_MAX + 1)?;
+    let oldest = parked.iter().map(|parked| parked.since).min();
+    let expired = shared.expired_parked();
+    let is_long = oldest.is_some_and(|since| later(since, PARKED_FOR_LONG) <= *now);
+    health.parked = ParkedHealth {
+        count: parked.len().min(PARKED_COUNTED_MAX),
+        more: parked.len() > PARKED_COUNTED_MAX,
+        oldest,
+        expired,
+    };
+    Ok(if is_long || expired.is_some() { Status::Attention } else { Status::Ok })
+}

@@ -1,0 +1,134 @@
+//! `/tenants/{t}/oauth-clients`: clients that fetch short-lived access tokens with an id and a
+//! secret, as Entra can do instead of sending one token for ever; see [`crate::oauth`].
+
+use std::net::IpAddr;
+
+use access::TokenId;
+use access::duration::HumanDuration;
+use axum::extract::{Path, RawQuery, Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use store::DocumentKey;
+use store::oauth::{ClientId, OAuthClient};
+
+use super::page::page;
+use super::problem::Problem;
+use super::tokens::{check_label, expiry, last_use};
+use super::{ListRequest, Operator, Outcome, open_tenant, read_body};
+use crate::answer::{self, JSON};
+use crate::app::App;
+
+/// Clients of one tenant.
+const CLIENTS_MAX: usize = 100;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewClient {
+    #[serde(default)]
+    label: String,
+    expires_in: Option<HumanDuration>,
+}
+
+/// A client that was made; its secret is shown only here.
+#[derive(Serialize)]
+struct MadeClient {
+    id: TokenId,
+    client_id: String,
+    client_secret: String,
+    token_endpoint: String,
+    label: String,
+    expires_at: Option<Timestamp>,
+}
+
+/// A client without its secret.
+#[derive(Serialize)]
+struct ShownClient {
+    id: TokenId,
+    client_id: String,
+    label: String,
+    created_at: Timestamp,
+    expires_at: Option<Timestamp>,
+    last_used_at: Option<Timestamp>,
+    last_used_from: Option<IpAddr>,
+}
+
+/// POST: makes a client.
+pub async fn create(
+    State(app): State<App>,
+    Operator(author): Operator,
+    Path(tenant): Path<String>,
+    headers: HeaderMap,
+    request: Request,
+) -> Outcome {
+    let tenant = open_tenant(&app, &tenant).await?;
+    let NewClient { label, expires_in } = read_body(request).await?;
+    check_label(&label)?;
+    let now = app.service().clock().now();
+    let expires_at = expiry(now, expires_in.as_ref())?;
+    let kept: Vec<OAuthClient> =
+        tenant.shared().snapshot()?.documents(tenant.key(), None, CLIENTS_MAX)?;
+    if kept.len() >= CLIENTS_MAX {
+        return Err(Problem::conflict(format!("the tenant has {CLIENTS_MAX} clients; delete one")));
+    }
+    let (client, client_secret) =
+        OAuthClient::make(label, now, expires_at).map_err(|_| Problem::unavailable())?;
+    app.service().create_client(tenant.key(), &client, author).await?;
+    let client_id = ClientId { tenant: tenant.shared().id.clone(), id: client.id };
+    let made = MadeClient {
+        id: client.id,
+        client_id: client_id.to_string(),
+        client_secret,
+        token_endpoint: app.token_endpoint(&headers),
+        label: client.label,
+        expires_at,
+    };
+    Ok(answer::json(StatusCode::CREATED, JSON, &made))
+}
+
+/// GET: the clients, without their secrets.
+pub async fn list(
+    State(app): State<App>,
+    Path(tenant): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Outcome {
+    let ListRequest { tenant, limit, after, .. } =
+        ListRequest::<TokenId>::read(&app, &tenant, query.as_deref()).await?;
+    let snapshot = tenant.shared().snapshot()?;
+    let after = after.map(|after| DocumentKey::id(after.as_bytes()));
+    let clients: Vec<OAuthClient> = snapshot.documents(tenant.key(), after.as_ref(), limit + 1)?;
+    let mut items = Vec::new();
+    for client in clients {
+        let last = last_use(&snapshot, &tenant, client.id)?;
+        let (last_used_at, last_used_from) = last.map(|last| (last.at, last.from)).unzip();
+        let client_id = ClientId { tenant: tenant.shared().id.clone(), id: client.id };
+        items.push(ShownClient {
+            id: client.id,
+            client_id: client_id.to_string(),
+            label: client.label,
+            created_at: client.created_at,
+            expires_at: client.expires_at,
+            last_used_at,
+            last_used_from: last_used_from.flatten(),
+        });
+    }
+    Ok(page(items, limit, |item| item.id.to_string()))
+}
+
+/// DELETE: from now on neither it nor its access tokens open anything. Takes the client's `id`, or
+/// its whole `client_id`.
+pub async fn delete(
+    State(app): State<App>,
+    Operator(author): Operator,
+    Path((tenant, client)): Path<(String, String)>,
+) -> Outcome {
+    let tenant = open_tenant(&app, &tenant).await?;
+    let no_such_client = || Problem::not_found("there is no such client");
+    let id = match client.parse::<ClientId>() {
+        Ok(whole) if whole.tenant == tenant.shared().id => whole.id,
+        _ => client.parse().map_err(|_| no_such_client())?,
+    };
+    app.service().delete_client(tenant.key(), id, author).await?;
+    tenant.shared().token_uses.forget(id);
+    Ok(answer::empty(StatusCode::NO_CONTENT))
+}
