@@ -57,6 +57,8 @@ event_types! {
     GroupMembersChanged => "group.members_changed",
     /// A wave has settled and its accounts are reconciled.
     WaveSettled => "wave.settled",
+    /// A disabled or deleted account still holds something.
+    EquipmentUnreturned => "equipment.unreturned",
 }
 
 impl EventType {

@@ -11,6 +11,7 @@ pub mod account;
 pub mod author;
 pub mod decide;
 pub mod duration;
+pub mod equipment;
 pub mod event;
 pub mod id;
 pub mod lifecycle;

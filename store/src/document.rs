@@ -49,6 +49,14 @@ macro_rules! collections {
 collections! {
     /// Mass changes that wait, or waited, for an operator.
     Holds = 1, "hold", true, &[];
+    /// Who holds what, a row an asset. Its list is audited, as one.
+    Assets = 6, "asset", false, &[];
+    /// The list of equipment that counts.
+    EquipmentLists = 7, "equipment_list", true, &[];
+    /// How far the reporter has come.
+    ReporterPositions = 8, "reporter_position", false, &[];
+    /// What has been told of accounts that are disabled and still hold something.
+    EquipmentNotices = 9, "equipment_notice", false, &[];
 }
 
 impl Collection {
