@@ -35,12 +35,3 @@ pub struct Asset {
     /// Who holds it: a SCIM id, externalId, userName or primary e-mail address.
     pub holder: String,
 }
-
-/// A thing that is held, without its holder.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Held {
-    /// What the administrator's own records call it.
-    pub asset_id: String,
-    /// What it is, for people.
-    pub name: String,
-}

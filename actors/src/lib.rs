@@ -5,7 +5,8 @@
 //! └─ TenantActor            routes; counts the wave; bounds what is in flight
 //!    ├─ UserActor …         the only writer of one user and its account
 //!    ├─ GroupActor …        the only writer of one group
-//!    └─ ReconcilerActor     settle timer, random sweep timer, passes
+//!    ├─ ReconcilerActor     settle timer, random sweep timer, passes
+//!    └─ ReporterActor       tells of equipment that disabled accounts still hold
 //! ```
 //!
 //! From outside this is a [`Service`], which finds a [`Tenant`], which takes requests. Behind
@@ -21,9 +22,12 @@
 
 pub mod clock;
 pub mod config;
+pub mod equipment;
 pub mod error;
+pub mod mail;
 pub mod observe;
 pub mod reconciler;
+pub mod reporter;
 pub mod service;
 pub mod shared;
 pub mod version;
@@ -35,5 +39,6 @@ mod user;
 
 pub use clock::{Clock, SystemClock, TokioClock};
 pub use error::ChangeError;
+pub use mail::Mailer;
 pub use service::{Limits, Service, Tenant};
 pub use version::Precondition;

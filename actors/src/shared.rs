@@ -12,7 +12,7 @@ use access::wave::{Wave, WaveTracker, WriteOutcome};
 use access::{Author, GroupId, RequestId, TenantId, UserId, WaveId};
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use ractor::ActorRef;
+use ractor::{ActorId, ActorRef};
 use store::{
     Changeset, CommitError, Committed, Mark, Marked, Operation, ReadError, Refusal, Snapshot,
     Store, TenantKey,
@@ -22,8 +22,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use crate::clock::Clock;
 use crate::config::ActiveConfig;
 use crate::error::ChangeError;
+use crate::mail::Mailer;
 use crate::observe::Observed;
 use crate::reconciler::ReconcilerMessage;
+use crate::reporter::ReporterMessage;
 
 /// How often the counters of an open wave are written along with a change.
 const WAVE_SAVED_EVERY_MS: i64 = 1_000;
@@ -49,6 +51,13 @@ pub struct Shared {
     pub tenant_observed: Observed,
     /// The reconciler's counters.
     pub reconciler_observed: Observed,
+    reporter: Mutex<Option<ActorRef<ReporterMessage>>>,
+    /// The reporter's counters.
+    pub reporter_observed: Observed,
+    /// Sends e-mails, if that is configured.
+    pub(crate) mailer: Option<Arc<dyn Mailer>>,
+    /// Held by whoever writes a list of equipment, or removes rows of one.
+    pub(crate) equipment: Arc<tokio::sync::Mutex<()>>,
     live_users: RwLock<HashMap<UserId, Arc<Observed>>>,
     live_groups: RwLock<HashMap<GroupId, Arc<Observed>>>,
     next_sweep: Mutex<Option<Timestamp>>,
@@ -84,10 +93,19 @@ impl Shared {
             permits: Arc::new(Semaphore::new(permits)),
             tenant_observed: Observed::default(),
             reconciler_observed: Observed::default(),
+            reporter: Mutex::default(),
+            reporter_observed: Observed::default(),
+            mailer: None,
+            equipment: Arc::default(),
             live_users: RwLock::default(),
             live_groups: RwLock::default(),
             next_sweep: Mutex::default(),
         }
+    }
+
+    /// The same, with somebody who sends e-mails.
+    pub(crate) fn mailing(self, mailer: Option<Arc<dyn Mailer>>) -> Self {
+        Self { mailer, ..self }
     }
 
     // --- configuration ---------------------------------------------------------------------------
@@ -301,6 +319,27 @@ impl Shared {
     /// When the next sweep is due.
     pub fn next_sweep(&self) -> Option<Timestamp> {
         *lock(&self.next_sweep)
+    }
+
+    // --- the reporter ----------------------------------------------------------------------------
+
+    pub(crate) fn set_reporter(&self, reporter: Option<ActorRef<ReporterMessage>>) {
+        *lock(&self.reporter) = reporter;
+    }
+
+    pub(crate) fn is_reporter(&self, actor: ActorId) -> bool {
+        lock(&self.reporter).as_ref().is_some_and(|reporter| reporter.get_id() == actor)
+    }
+
+    pub(crate) fn tell_reporter(&self, message: ReporterMessage) {
+        let reporter = lock(&self.reporter).clone();
+        if let Some(reporter) = reporter {
+            self.reporter_observed.sent();
+            if reporter.cast(message).is_err() {
+                // It is being started again, and looks for work itself when it has.
+                self.reporter_observed.taken();
+            }
+        }
     }
 
     // --- live actors -----------------------------------------------------------------------------

@@ -28,12 +28,15 @@ use crate::error::ChangeError;
 use crate::group::{GroupActor, GroupArguments, GroupMessage};
 use crate::observe::Observed;
 use crate::reconciler::{ReconcilerActor, ReconcilerMessage};
+use crate::reporter::{ReporterActor, ReporterMessage};
 use crate::service::Limits;
 use crate::shared::{Shared, WriteGuard};
 use crate::user::{UserActor, UserArguments, UserMessage};
 
 /// How often idle children are looked for.
 const PASSIVATION_EVERY: Duration = Duration::from_secs(10);
+/// How long a failed reporter rests before it is started again.
+const REPORTER_REST: Duration = Duration::from_secs(5);
 /// How long a failed reconciler rests before it is started again, at first and at most.
 const RECONCILER_REST_MIN: Duration = Duration::from_millis(100);
 const RECONCILER_REST_MAX: Duration = Duration::from_secs(30);
@@ -70,6 +73,8 @@ pub(crate) enum TenantMessage {
     Passivate,
     /// Start the reconciler again. Sent by its own timer.
     StartReconciler,
+    /// Start the reporter again. Sent by its own timer.
+    StartReporter,
 }
 
 /// What a tenant actor is started with.
@@ -113,6 +118,7 @@ impl Actor for TenantActor {
             shared,
         };
         state.start_reconciler(&myself).await?;
+        state.start_reporter(&myself).await?;
         myself.send_interval(PASSIVATION_EVERY, || TenantMessage::Passivate);
         Ok(state)
     }
@@ -140,6 +146,11 @@ impl Actor for TenantActor {
             TenantMessage::StartReconciler => {
                 if state.start_reconciler(&myself).await.is_err() {
                     state.rest_reconciler(&myself);
+                }
+            }
+            TenantMessage::StartReporter => {
+                if state.start_reporter(&myself).await.is_err() {
+                    myself.send_after(REPORTER_REST, || TenantMessage::StartReporter);
                 }
             }
         }
@@ -171,6 +182,12 @@ impl Actor for TenantActor {
             for message in held {
                 state.groups.route(&myself, id, message).await;
             }
+        } else if state.shared.is_reporter(id) {
+            state.shared.set_reporter(None);
+            if let Some(error) = failure {
+                state.shared.reporter_observed.failed(&error);
+            }
+            myself.send_after(REPORTER_REST, || TenantMessage::StartReporter);
         } else {
             state.shared.set_reconciler(None);
             if let Some(error) = failure {
@@ -194,6 +211,18 @@ impl TenantState {
         self.reconciler_started_at = self.shared.clock.now();
         self.shared.set_reconciler(Some(reconciler));
         self.shared.tell_reconciler(ReconcilerMessage::Start);
+        Ok(())
+    }
+
+    async fn start_reporter(
+        &mut self,
+        myself: &ActorRef<TenantMessage>,
+    ) -> Result<(), ActorProcessingErr> {
+        let shared = Arc::clone(&self.shared);
+        let (reporter, _) =
+            ReporterActor::spawn_linked(None, ReporterActor, shared, myself.get_cell()).await?;
+        self.shared.set_reporter(Some(reporter));
+        self.shared.tell_reporter(ReporterMessage::Start);
         Ok(())
     }
 

@@ -50,6 +50,7 @@ fn shown(tenant: &Tenant) -> Value {
     put(&mut body, "live_users", shared.live_users());
     put(&mut body, "live_groups", shared.live_groups());
     put(&mut body, "reconciler", state(&shared.reconciler_observed.state()));
+    put(&mut body, "reporter", state(&shared.reporter_observed.state()));
     body
 }
 

@@ -3,8 +3,6 @@
 //! Five fields, as in crontab(5): minute, hour, day of month, month, day of week. A time that a
 //! change of the clocks skips or repeats comes once.
 
-use std::str::FromStr as _;
-
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
 use jiff::Timestamp;
@@ -71,6 +69,8 @@ pub fn time_zone_of(name: &str) -> Result<TimeZone, InvalidSchedule> {
 
 #[cfg(test)]
 mod tests {
+    use std::str::FromStr as _;
+
     use super::*;
 
     fn at(text: &str) -> Timestamp {

@@ -15,6 +15,7 @@ use store::{Changeset, Mark, Marked, Operation};
 
 use super::Asked;
 use crate::error::ChangeError;
+use crate::reporter::ReporterMessage;
 use crate::shared::Shared;
 use crate::tenant::TenantMessage;
 use crate::user::{Cause, RoleChange};
@@ -203,6 +204,7 @@ impl Pass {
                 .with(Operation::PutWave(wave))
                 .telling([event]);
             shared.commit(change).await?;
+            shared.tell_reporter(ReporterMessage::WaveSettled);
         }
         Ok(done)
     }

@@ -9,6 +9,7 @@ use store::{Changeset, Marked, Operation, Refusal, Requirement};
 use super::Tenant;
 use crate::error::ChangeError;
 use crate::reconciler::ReconcilerMessage;
+use crate::reporter::ReporterMessage;
 use crate::shared::attempt;
 
 /// Times that a change is made again because settings or groups' names moved.
@@ -25,6 +26,7 @@ impl Tenant {
         let shared = self.shared();
         let settings = attempt!(ATTEMPTS_MAX, self.try_patch_settings(patch, author))?;
         shared.reload_config()?;
+        shared.tell_reporter(ReporterMessage::SettingsChanged);
         let author = author.clone();
         let message = |reply_to| ReconcilerMessage::SettingsChanged { author, reply_to };
         match self.ask_reconciler(message).await {

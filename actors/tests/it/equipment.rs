@@ -1,0 +1,449 @@
+//! Equipment: who is told of what disabled accounts still hold, when, and how often.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use access::UserId;
+use access::equipment::Asset;
+use access::equipment::report::{Item, State};
+use actors::equipment::report::{self, Wanted};
+use actors::equipment::upload::Uploaded;
+use actors::mail::{Mail, MailError};
+use actors::{Limits, Mailer, Service, TokioClock};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use store::MemoryStore;
+
+use crate::stores::FullStore;
+use crate::test_tenant::{Done, OPERATOR, START, TestTenant, mins, secs};
+
+const DAY: Duration = Duration::from_hours(24);
+
+/// Takes mails, or refuses them, as it is told to.
+#[derive(Default)]
+struct Postman {
+    taken: Mutex<Vec<Mail>>,
+    answers: Mutex<Vec<MailError>>,
+    attempts: Mutex<usize>,
+}
+
+impl Postman {
+    fn taken(&self) -> Vec<Mail> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn fail_next(&self, error: &MailError, times: usize) {
+        self.answers.lock().unwrap().extend(std::iter::repeat_n(error.clone(), times));
+    }
+
+    fn attempts(&self) -> usize {
+        *self.attempts.lock().unwrap()
+    }
+}
+
+struct Post(Arc<Postman>);
+
+impl Mailer for Post {
+    fn send(&self, mail: Mail) -> BoxFuture<'static, Result<(), MailError>> {
+        *self.0.attempts.lock().unwrap() += 1;
+        let answer = self.0.answers.lock().unwrap().pop();
+        if answer.is_none() {
+            self.0.taken.lock().unwrap().push(mail);
+        }
+        async move { answer.map_or(Ok(()), Err) }.boxed()
+    }
+}
+
+impl TestTenant {
+    /// A new tenant whose reports are mailed to `it@example.com`.
+    async fn mailing(postman: &Arc<Postman>) -> Self {
+        let clock = Arc::new(TokioClock::start(START));
+        let mailer: Arc<dyn Mailer> = Arc::new(Post(Arc::clone(postman)));
+        let store = Arc::new(MemoryStore::default());
+        let service = Service::start_mailing(store, clock, Limits::default(), Some(mailer));
+        let acme = Self::create(service.await.unwrap(), "acme").await;
+        acme.change_settings(json!({"equipment": {"email": ["it@example.com"]}})).await;
+        acme
+    }
+
+    async fn try_upload(&self, list: &[(&str, &str)]) -> Done<Uploaded> {
+        let asset = |(asset_id, holder): &(&str, &str)| Asset {
+            asset_id: (*asset_id).into(),
+            name: format!("name of {asset_id}"),
+            holder: (*holder).into(),
+        };
+        let turn = self.tenant.upload_turn().await?;
+        let list = self.tenant.match_equipment(list.iter().map(asset).collect())?;
+        self.tenant.replace_equipment(turn, list, OPERATOR).await
+    }
+
+    /// Uploads assets with their holders.
+    async fn upload(&self, list: &[(&str, &str)]) -> Uploaded {
+        let uploaded = self.try_upload(list).await.unwrap();
+        self.advance(secs(1)).await;
+        uploaded
+    }
+
+    fn report(&self, state: State) -> Vec<Item> {
+        let wanted = Wanted { state: Some(state), ..Wanted::default() };
+        report::read(self.tenant.shared(), &wanted, None, usize::MAX).unwrap().0
+    }
+
+    /// The assets in that state.
+    fn assets(&self, state: State) -> Vec<String> {
+        self.report(state).into_iter().map(|item| item.asset_id).collect()
+    }
+
+    /// What was told of equipment.
+    fn told(&self) -> Vec<Value> {
+        let feed = self.feed().into_iter();
+        feed.filter(|entry| entry["type"] == "equipment.unreturned").collect()
+    }
+
+    async fn create_managed(&self, name: &str, manager: UserId) -> UserId {
+        let enterprise = json!({"manager": {"value": manager}});
+        let body = json!({"userName": name, (scim::urn::ENTERPRISE_USER): enterprise});
+        self.try_create_user(body).await.unwrap()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_disabled_and_holds_something_is_told_of_once_when_the_wave_has_settled() {
+    let acme = TestTenant::new().await;
+    let eve = acme.create_user("eve").await;
+    let (ada, bob) = (acme.create_managed("ada", eve).await, acme.create_user("bob").await);
+    acme.upload(&[("L-2", "ada"), ("L-1", "ADA"), ("L-3", "bob"), ("L-4", "eve")]).await;
+    acme.settle().await;
+
+    acme.disable(ada).await;
+    acme.advance(mins(1) - secs(1)).await;
+    assert_eq!(acme.told(), Vec::<Value>::new());
+    acme.settle().await;
+
+    let [told] = acme.told().try_into().unwrap();
+    assert_eq!(told["account"], json!(ada));
+    assert_eq!((&told["user_name"], &told["status"]), (&json!("ada"), &json!("disabled")));
+    assert_eq!((&told["manager"], &told["reminder"]), (&json!("eve"), &json!(false)));
+    assert_eq!(told["since"], json!(acme.account(ada).status_since));
+    let assets = json!([{"asset_id": "L-1", "name": "name of L-1"}, {"asset_id": "L-2", "name": "name of L-2"}]);
+    assert_eq!((&told["assets"], &told["assets_count"]), (&assets, &json!(2)));
+    acme.set(bob, "title", json!("Countess")).await.unwrap();
+    acme.settle().await;
+    assert_eq!(acme.told().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wave_that_disables_many_tells_of_each_of_them_once() {
+    let acme = TestTenant::new().await;
+    let mut users = Vec::new();
+    let names: Vec<String> = (0..250).map(|number| format!("user{number}")).collect();
+    for name in &names {
+        users.push(acme.create_user(name).await);
+    }
+    let list: Vec<(&str, &str)> = names.iter().map(|n| (n.as_str(), n.as_str())).collect();
+    acme.upload(&list).await;
+    acme.settle().await;
+
+    for user in &users {
+        acme.disable(*user).await;
+    }
+    acme.settle().await;
+
+    let account = |told: &Value| told["account"].as_str().unwrap().parse().unwrap();
+    let mut told: Vec<UserId> = acme.told().iter().map(account).collect();
+    told.sort_unstable();
+    users.sort_unstable();
+    assert!(told == users, "{} of {} were told of", told.len(), users.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_deleted_still_holds_what_they_held_and_has_the_manager_of_then() {
+    let acme = TestTenant::new().await;
+    let eve = acme.create_user("eve").await;
+    let ada = acme.create_managed("ada", eve).await;
+    acme.upload(&[("L-1", "ada")]).await;
+
+    acme.delete(ada).await;
+    acme.settle().await;
+
+    let [told] = acme.told().try_into().unwrap();
+    assert_eq!((&told["status"], &told["manager"]), (&json!("deleted"), &json!("eve")));
+    let [item] = acme.report(State::Held).try_into().unwrap();
+    assert_eq!((item.account, item.manager.as_deref()), (ada, Some("eve")));
+    assert_eq!(item.manager_account.unwrap().id, eve);
+    // Also under a list that was uploaded afterwards.
+    acme.upload(&[("L-1", "ada")]).await;
+    assert_eq!(acme.report(State::Held)[0].manager.as_deref(), Some("eve"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_enabled_again_is_shown_apart_and_told_of_again_when_disabled_again() {
+    let acme = TestTenant::new().await;
+    let ada = acme.create_user("ada").await;
+    acme.upload(&[("L-1", "ada")]).await;
+    acme.disable(ada).await;
+    acme.settle().await;
+    assert_eq!(acme.assets(State::Held), ["L-1"]);
+
+    acme.enable(ada).await;
+    acme.settle().await;
+    assert_eq!(acme.assets(State::Held), Vec::<String>::new());
+    assert_eq!(acme.assets(State::ReEnabled), ["L-1"]);
+
+    acme.disable(ada).await;
+    acme.settle().await;
+    assert_eq!(acme.assets(State::ReEnabled), Vec::<String>::new());
+    assert_eq!(acme.told().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_enabled_before_the_wave_has_settled_is_not_told_of() {
+    let acme = TestTenant::new().await;
+    let ada = acme.create_user("ada").await;
+    acme.upload(&[("L-1", "ada")]).await;
+
+    acme.disable(ada).await;
+    acme.enable(ada).await;
+    acme.settle().await;
+
+    assert_eq!(acme.told(), Vec::<Value>::new());
+    assert_eq!(acme.assets(State::ReEnabled), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_in_the_list_any_more_was_returned_and_is_shown_for_ninety_days() {
+    let acme = TestTenant::new().await;
+    let ada = acme.create_user("ada").await;
+    acme.upload(&[("L-1", "ada"), ("L-2", "ada")]).await;
+    acme.disable(ada).await;
+    acme.settle().await;
+
+    acme.upload(&[("L-2", "ada")]).await;
+    let returned_at = acme.now();
+    assert_eq!(acme.assets(State::Held), ["L-2"]);
+    let [returned] = acme.report(State::Returned).try_into().unwrap();
+    assert_eq!((returned.asset_id.as_str(), returned.account), ("L-1", ada));
+    let late = returned_at.duration_since(returned.returned_at.unwrap());
+    assert!(late < SignedDuration::from_secs(2), "{late}");
+
+    acme.upload(&[("L-1", "ada")]).await;
+    assert_eq!(acme.assets(State::Returned), ["L-2"]);
+    acme.upload(&[]).await;
+    assert_eq!(acme.assets(State::Returned), ["L-1", "L-2"]);
+    acme.advance(89 * DAY).await;
+    assert_eq!(acme.assets(State::Returned), ["L-1", "L-2"]);
+    acme.advance(2 * DAY).await;
+    assert_eq!(acme.assets(State::Returned), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_holder_who_appears_after_the_upload_is_found() {
+    let acme = TestTenant::new().await;
+    let uploaded = acme.upload(&[("L-1", "ada"), ("L-2", "nobody")]).await;
+    assert_eq!((uploaded.matched, uploaded.unmatched), (0, 2));
+    assert_eq!(uploaded.unmatched_holders, ["ada", "nobody"]);
+
+    let ada = acme.create_user("ada").await;
+    acme.settle().await;
+    acme.disable(ada).await;
+    acme.settle().await;
+
+    assert_eq!(acme.assets(State::Held), ["L-1"]);
+    assert_eq!(acme.told().len(), 1);
+    // Renamed to what a holder says.
+    let bob = acme.create_user("bob").await;
+    acme.set(bob, "userName", json!("nobody")).await.unwrap();
+    acme.disable(bob).await;
+    acme.settle().await;
+    assert_eq!(acme.assets(State::Held), ["L-1", "L-2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_did_not_get_to_its_end_leaves_the_old_one_standing() {
+    let store = Arc::new(FullStore::default());
+    let acme = TestTenant::with(store.clone(), Limits::default()).await;
+    let ada = acme.create_user("ada").await;
+    acme.upload(&[("L-1", "ada")]).await;
+    acme.disable(ada).await;
+    acme.settle().await;
+    let many: Vec<String> = (0..3_500).map(|number| format!("N-{number}")).collect();
+    let many: Vec<(&str, &str)> = many.iter().map(|id| (id.as_str(), "ada")).collect();
+
+    // Four pieces, and then the change by which it counts.
+    for pieces in 0..=4 {
+        store.take_only(pieces);
+        acme.try_upload(&many).await.unwrap_err();
+        assert_eq!(acme.assets(State::Held), ["L-1"], "after {pieces} pieces");
+    }
+
+    store.take_only(usize::MAX);
+    acme.advance(mins(5)).await;
+    assert_eq!(acme.assets(State::Held), ["L-1"]);
+    assert_eq!(acme.asset_rows(), 1);
+    acme.upload(&many).await;
+    assert_eq!(acme.assets(State::Held).len(), 3_500);
+    assert_eq!(acme.asset_rows(), 3_500);
+}
+
+impl TestTenant {
+    /// Rows of all lists that are kept.
+    fn asset_rows(&self) -> usize {
+        use actors::equipment::documents::AssetRow;
+
+        let rows = self.snapshot().documents::<AssetRow>(self.tenant.key(), None, usize::MAX);
+        rows.unwrap().len()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn reminders_come_on_schedule_until_all_is_returned() {
+    let acme = TestTenant::new().await;
+    let (ada, bob) = (acme.create_user("ada").await, acme.create_user("bob").await);
+    acme.upload(&[("L-1", "ada"), ("L-2", "bob")]).await;
+    acme.change_settings(json!({"equipment": {"schedule": "0 8 * * 1"}})).await;
+    acme.disable(ada).await;
+    acme.settle().await;
+    assert_eq!(acme.told().len(), 1);
+
+    acme.advance(21 * DAY).await;
+
+    let told = acme.told();
+    let reminders: Vec<Timestamp> = told
+        .iter()
+        .filter(|told| told["reminder"] == true)
+        .map(|told| told["at"].as_str().unwrap().parse().unwrap())
+        .collect();
+    assert_eq!(reminders.len(), 3);
+    for at in reminders {
+        let at = at.to_zoned(jiff::tz::TimeZone::UTC);
+        assert_eq!((at.weekday(), at.hour(), at.minute()), (jiff::civil::Weekday::Monday, 8, 0));
+    }
+    acme.disable(bob).await;
+    acme.upload(&[("L-2", "bob")]).await;
+    acme.advance(7 * DAY).await;
+    let last = acme.told().pop().unwrap();
+    assert_eq!((&last["account"], &last["reminder"]), (&json!(bob), &json!(true)));
+    acme.change_settings(json!({"equipment": {"schedule": null}})).await;
+    let before = acme.told().len();
+    acme.advance(28 * DAY).await;
+    assert_eq!(acme.told().len(), before);
+}
+
+#[test]
+fn reminders_that_were_missed_are_made_up_for_once() {
+    let store = Arc::new(MemoryStore::default());
+    life(async {
+        let acme = TestTenant::with(store.clone(), Limits::default()).await;
+        let ada = acme.create_user("ada").await;
+        acme.upload(&[("L-1", "ada")]).await;
+        acme.disable(ada).await;
+        acme.settle().await;
+        acme.change_settings(json!({"equipment": {"schedule": "0 8 * * *"}})).await;
+        acme.advance(secs(5)).await;
+    });
+
+    life(async {
+        let acme = TestTenant::taken_up(store, START + SignedDuration::from_hours(10 * 24)).await;
+        acme.advance(secs(5)).await;
+        assert_eq!(acme.told().len(), 2);
+        acme.advance(DAY).await;
+        assert_eq!(acme.told().len(), 3);
+    });
+}
+
+#[test]
+fn a_wave_that_settled_before_a_crash_is_told_of_after_it() {
+    let store = Arc::new(MemoryStore::default());
+    life(async {
+        let acme = TestTenant::with(store.clone(), Limits::default()).await;
+        let ada = acme.create_user("ada").await;
+        acme.upload(&[("L-1", "ada")]).await;
+        acme.settle().await;
+        acme.disable(ada).await;
+        acme.advance(secs(30)).await;
+    });
+
+    for _ in 0..2 {
+        life(async {
+            let acme = TestTenant::taken_up(store.clone(), START + mins(10)).await;
+            acme.settle().await;
+            assert_eq!(acme.told().len(), 1);
+        });
+    }
+}
+
+fn life<T>(of: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(of)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wave_and_a_reminder_are_mailed() {
+    let postman = Arc::new(Postman::default());
+    let acme = TestTenant::mailing(&postman).await;
+    let (ada, bob) = (acme.create_user("ada").await, acme.create_user("bob").await);
+    acme.upload(&[("L-1", "ada"), ("=L-2", "bob")]).await;
+    acme.disable(ada).await;
+    acme.settle().await;
+
+    let [mail] = postman.taken().try_into().unwrap();
+    assert_eq!(mail.to, ["it@example.com"]);
+    assert_eq!(mail.subject, "acme: 1 item not returned");
+    assert!(mail.text.contains("ada (disabled for 0 days, manager: unknown)\n  L-1"), "{mail:?}");
+    let csv = String::from_utf8(mail.csv.unwrap().bytes).unwrap();
+    assert_eq!(csv.lines().count(), 2, "{csv}");
+
+    acme.disable(bob).await;
+    acme.settle().await;
+    let mail = postman.taken().pop().unwrap();
+    // Only who is new.
+    assert!(!mail.text.contains("ada"), "{mail:?}");
+    acme.change_settings(json!({"equipment": {"schedule": "0 8 * * 1"}})).await;
+    acme.advance(7 * DAY).await;
+    let mails = postman.taken();
+    assert_eq!(mails.len(), 3);
+    assert_eq!(mails[2].subject, "acme: 2 items not returned");
+    let csv = String::from_utf8(mails[2].csv.clone().unwrap().bytes).unwrap();
+    assert!(csv.contains("'=L-2"), "{csv}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mail_that_cannot_be_sent_now_is_tried_again_for_a_day() {
+    let postman = Arc::new(Postman::default());
+    let acme = TestTenant::mailing(&postman).await;
+    let (ada, bob) = (acme.create_user("ada").await, acme.create_user("bob").await);
+    acme.upload(&[("L-1", "ada"), ("L-2", "bob")]).await;
+    postman.fail_next(&MailError::Temporary("the server is away".into()), 5);
+    acme.disable(ada).await;
+    acme.settle().await;
+    assert_eq!(postman.taken(), []);
+
+    acme.advance(mins(40)).await;
+    assert_eq!((postman.taken().len(), postman.attempts()), (1, 6));
+
+    postman.fail_next(&MailError::Temporary("the server is away".into()), 1_000);
+    acme.disable(bob).await;
+    acme.advance(3 * DAY).await;
+    let attempts = postman.attempts() - 6;
+    assert!((24..=32).contains(&attempts), "{attempts}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mail_that_is_refused_is_given_up() {
+    let postman = Arc::new(Postman::default());
+    let acme = TestTenant::mailing(&postman).await;
+    let ada = acme.create_user("ada").await;
+    acme.upload(&[("L-1", "ada")]).await;
+    postman.fail_next(&MailError::Permanent("no such mailbox".into()), 1);
+    acme.disable(ada).await;
+
+    acme.advance(3 * DAY).await;
+
+    assert_eq!((postman.taken().len(), postman.attempts()), (0, 1));
+}
