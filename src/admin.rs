@@ -5,10 +5,12 @@ pub mod accounts;
 pub mod actors;
 pub mod backup;
 pub mod changes;
+pub mod equipment;
 pub mod groups;
 pub mod page;
 pub mod problem;
 pub mod reconcile;
+pub mod reports;
 pub mod settings;
 pub mod tenants;
 pub mod tokens;
@@ -57,6 +59,8 @@ pub fn router(app: App) -> Router<App> {
         .route("/waves", get(waves::list))
         .route("/waves/{wave}", get(waves::show))
         .route("/changes", get(changes::list))
+        .route("/equipment", put(equipment::replace))
+        .route("/reports/disabled-with-equipment", get(reports::disabled_with_equipment))
         .route("/actors", get(actors::tenant))
         .route("/actors/users/{user}", get(actors::user));
     Router::new()

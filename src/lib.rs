@@ -10,5 +10,6 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod http;
+pub mod mail;
 pub mod server;
 pub mod telemetry;

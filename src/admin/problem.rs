@@ -55,8 +55,9 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "the service cannot do this now; try again")
     }
 
+    /// The same, with one more key.
     #[must_use]
-    fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
+    pub(super) fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
         self.more.insert(key.to_owned(), value.into());
         self
     }

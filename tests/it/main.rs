@@ -15,6 +15,7 @@ mod crash;
 mod cycle;
 mod durability;
 mod entra_cases;
+mod equipment;
 mod interop;
 mod limits;
 mod server;
