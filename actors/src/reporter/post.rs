@@ -199,14 +199,14 @@ fn write(
     }
     let at_least = if more { "at least " } else { "" };
     let what = match pending.about {
-        About::Wave(_) => "has just been disabled or deleted and",
-        About::Reminder => "is disabled or deleted",
+        About::Wave(_) => "just disabled or deleted",
+        About::Reminder => "disabled or deleted",
     };
     let subject = format!("{}: {at_least}{} not returned", shared.id, counted(items.len(), "item"));
     let mut people: Vec<UserId> = items.iter().map(|item| item.account).collect();
     people.dedup();
     let text = format!(
-        "Tenant {}: {} that {what} still {at_least}hold{} {}.\n\n{}",
+        "Tenant {}: {} {what} still {at_least}hold{} {}.\n\n{}",
         shared.id,
         counted(people.len(), "account"),
         if people.len() == 1 { "s" } else { "" },

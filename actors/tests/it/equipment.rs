@@ -1,5 +1,6 @@
 //! Equipment: who is told of what disabled accounts still hold, when, and how often.
 
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,10 +14,11 @@ use actors::{Limits, Mailer, Service, TokioClock};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 use store::MemoryStore;
 
-use crate::stores::FullStore;
+use crate::stores::{FullStore, PanickingStore};
 use crate::test_tenant::{Done, OPERATOR, START, TestTenant, mins, secs};
 
 const DAY: Duration = Duration::from_hours(24);
@@ -118,7 +120,7 @@ async fn who_is_disabled_and_holds_something_is_told_of_once_when_the_wave_has_s
     acme.settle().await;
 
     acme.disable(ada).await;
-    acme.advance(mins(1) - secs(1)).await;
+    acme.advance(secs(59)).await;
     assert_eq!(acme.told(), Vec::<Value>::new());
     acme.settle().await;
 
@@ -303,6 +305,89 @@ async fn a_list_that_did_not_get_to_its_end_leaves_the_old_one_standing() {
     acme.upload(&many).await;
     assert_eq!(acme.assets(State::Held).len(), 3_500);
     assert_eq!(acme.asset_rows(), 3_500);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_is_one_entry_in_the_audit_log() {
+    let acme = TestTenant::new().await;
+    acme.create_user("ada").await;
+    acme.settle().await;
+    let audit = || {
+        let mut entries = Vec::new();
+        let visit = |entry: Value| {
+            entries.push(entry);
+            ControlFlow::Continue(())
+        };
+        acme.snapshot().audit(acme.tenant.key(), 0, visit).unwrap();
+        entries
+    };
+    let before = audit().len();
+
+    acme.upload(&[("L-1", "ada"), ("L-2", "ada"), ("L-3", "nobody")]).await;
+    acme.upload(&[]).await;
+
+    let entries = audit().split_off(before);
+    let [first, second] = entries.try_into().unwrap();
+    for (entry, assets) in [(first, 3), (second, 0)] {
+        let entry = entry.to_string();
+        assert!(entry.contains("equipment_list") && entry.contains("operator"), "{entry}");
+        assert!(entry.contains(&format!("\"assets\":{assets}")), "{entry}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reporter_that_panics_is_started_again_and_tells() {
+    let store = Arc::new(PanickingStore::default());
+    let acme = TestTenant::with(store.clone(), Limits::default()).await;
+    let ada = acme.create_user("ada").await;
+    acme.upload(&[("L-1", "ada")]).await;
+    acme.disable(ada).await;
+    acme.settle().await;
+    // Nobody but the reporter reads at ten past eleven.
+    let sweeps = json!({"sweep_min": "30d", "sweep_max": "30d"});
+    let equipment = json!({"schedule": "10 11 * * *"});
+    acme.change_settings(json!({"reconcile": sweeps, "equipment": equipment})).await;
+    let due: Timestamp = "2026-11-18T11:10:00Z".parse().unwrap();
+    let wait = due.duration_since(acme.now()).unsigned_abs();
+    acme.advance(wait.saturating_sub(secs(1))).await;
+
+    store.panic_next(1);
+    acme.advance(secs(30)).await;
+
+    assert_eq!(store.panics_left(), 0);
+    assert_eq!(acme.told().len(), 2);
+    assert_eq!(acme.tenant.shared().reporter_observed.state().restarts, 1);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn what_is_uploaded_is_what_is_reported(
+        lists in prop::collection::vec(prop::collection::btree_map("[ -~]{1,12}", 0..4_usize, 0..12), 1..4)
+    ) {
+        life(async {
+            let acme = TestTenant::new().await;
+            let names = ["ada", "bob", "eve", "joe"];
+            for name in names {
+                let user = acme.create_user(name).await;
+                if name != "joe" {
+                    acme.disable(user).await;
+                }
+            }
+            for list in &lists {
+                let rows: Vec<(&str, &str)> =
+                    list.iter().map(|(id, holder)| (id.as_str(), names[*holder])).collect();
+                acme.upload(&rows).await;
+                let mut expected: Vec<&str> =
+                    rows.iter().filter(|(_, holder)| *holder != "joe").map(|(id, _)| *id).collect();
+                let mut found = acme.assets(State::Held);
+                expected.sort_unstable();
+                found.sort_unstable();
+                assert_eq!(found, expected);
+            }
+        });
+    }
 }
 
 impl TestTenant {

@@ -106,7 +106,7 @@ proptest! {
         let mut writer = csv::Writer::from_writer(Vec::new());
         writer.write_record(COLUMNS).unwrap();
         for (index, name) in names.iter().enumerate() {
-            let row = asset(&format!("L-{index}"), name.trim(), &format!("h{name}").trim().to_owned());
+            let row = asset(&format!("L-{index}"), name.trim(), format!("h{name}").trim());
             writer.write_record([&row.asset_id, &row.name, &row.holder]).unwrap();
             expected.push(row);
         }
