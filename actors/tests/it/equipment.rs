@@ -1,18 +1,18 @@
 //! Equipment: who is told of what disabled accounts still hold, when, and how often.
 
+mod mail;
+mod reminders;
+
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use access::UserId;
 use access::equipment::Asset;
 use access::equipment::report::{Item, State};
+use actors::Limits;
 use actors::equipment::report::{self, Wanted};
 use actors::equipment::upload::Uploaded;
-use actors::mail::{Mail, MailError};
-use actors::{Limits, Mailer, Service, TokioClock};
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -23,53 +23,7 @@ use crate::test_tenant::{Done, OPERATOR, START, TestTenant, mins, secs};
 
 const DAY: Duration = Duration::from_hours(24);
 
-/// Takes mails, or refuses them, as it is told to.
-#[derive(Default)]
-struct Postman {
-    taken: Mutex<Vec<Mail>>,
-    answers: Mutex<Vec<MailError>>,
-    attempts: Mutex<usize>,
-}
-
-impl Postman {
-    fn taken(&self) -> Vec<Mail> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn fail_next(&self, error: &MailError, times: usize) {
-        self.answers.lock().unwrap().extend(std::iter::repeat_n(error.clone(), times));
-    }
-
-    fn attempts(&self) -> usize {
-        *self.attempts.lock().unwrap()
-    }
-}
-
-struct Post(Arc<Postman>);
-
-impl Mailer for Post {
-    fn send(&self, mail: Mail) -> BoxFuture<'static, Result<(), MailError>> {
-        *self.0.attempts.lock().unwrap() += 1;
-        let answer = self.0.answers.lock().unwrap().pop();
-        if answer.is_none() {
-            self.0.taken.lock().unwrap().push(mail);
-        }
-        async move { answer.map_or(Ok(()), Err) }.boxed()
-    }
-}
-
 impl TestTenant {
-    /// A new tenant whose reports are mailed to `it@example.com`.
-    async fn mailing(postman: &Arc<Postman>) -> Self {
-        let clock = Arc::new(TokioClock::start(START));
-        let mailer: Arc<dyn Mailer> = Arc::new(Post(Arc::clone(postman)));
-        let store = Arc::new(MemoryStore::default());
-        let service = Service::start_mailing(store, clock, Limits::default(), Some(mailer));
-        let acme = Self::create(service.await.unwrap(), "acme").await;
-        acme.change_settings(json!({"equipment": {"email": ["it@example.com"]}})).await;
-        acme
-    }
-
     async fn try_upload(&self, list: &[(&str, &str)]) -> Done<Uploaded> {
         let asset = |(asset_id, holder): &(&str, &str)| Asset {
             asset_id: (*asset_id).into(),
@@ -400,63 +354,6 @@ impl TestTenant {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn reminders_come_on_schedule_until_all_is_returned() {
-    let acme = TestTenant::new().await;
-    let (ada, bob) = (acme.create_user("ada").await, acme.create_user("bob").await);
-    acme.upload(&[("L-1", "ada"), ("L-2", "bob")]).await;
-    acme.change_settings(json!({"equipment": {"schedule": "0 8 * * 1"}})).await;
-    acme.disable(ada).await;
-    acme.settle().await;
-    assert_eq!(acme.told().len(), 1);
-
-    acme.advance(14 * DAY).await;
-
-    let told = acme.told();
-    let reminders: Vec<Timestamp> = told
-        .iter()
-        .filter(|told| told["reminder"] == true)
-        .map(|told| told["at"].as_str().unwrap().parse().unwrap())
-        .collect();
-    assert_eq!(reminders.len(), 2);
-    for at in reminders {
-        let at = at.to_zoned(jiff::tz::TimeZone::UTC);
-        assert_eq!((at.weekday(), at.hour(), at.minute()), (jiff::civil::Weekday::Monday, 8, 0));
-    }
-    acme.disable(bob).await;
-    acme.upload(&[("L-2", "bob")]).await;
-    acme.change_settings(json!({"equipment": {"schedule": "0 8 * * *"}})).await;
-    acme.advance(DAY).await;
-    let last = acme.told().pop().unwrap();
-    assert_eq!((&last["account"], &last["reminder"]), (&json!(bob), &json!(true)));
-    acme.change_settings(json!({"equipment": {"schedule": null}})).await;
-    let before = acme.told().len();
-    acme.advance(2 * DAY).await;
-    assert_eq!(acme.told().len(), before);
-}
-
-#[test]
-fn reminders_that_were_missed_are_made_up_for_once() {
-    let store = Arc::new(MemoryStore::default());
-    life(async {
-        let acme = TestTenant::with(store.clone(), Limits::default()).await;
-        let ada = acme.create_user("ada").await;
-        acme.upload(&[("L-1", "ada")]).await;
-        acme.disable(ada).await;
-        acme.settle().await;
-        acme.change_settings(json!({"equipment": {"schedule": "0 8 * * *"}})).await;
-        acme.advance(secs(5)).await;
-    });
-
-    life(async {
-        let acme = TestTenant::taken_up(store, START + SignedDuration::from_hours(10 * 24)).await;
-        acme.advance(secs(5)).await;
-        assert_eq!(acme.told().len(), 2);
-        acme.advance(DAY).await;
-        assert_eq!(acme.told().len(), 3);
-    });
-}
-
 #[test]
 fn a_wave_that_settled_before_a_crash_is_told_of_after_it() {
     let store = Arc::new(MemoryStore::default());
@@ -485,69 +382,4 @@ fn life<T>(of: impl Future<Output = T>) -> T {
         .build()
         .unwrap();
     runtime.block_on(of)
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_wave_and_a_reminder_are_mailed() {
-    let postman = Arc::new(Postman::default());
-    let acme = TestTenant::mailing(&postman).await;
-    let (ada, bob) = (acme.create_user("ada").await, acme.create_user("bob").await);
-    acme.upload(&[("L-1", "ada"), ("=L-2", "bob")]).await;
-    acme.disable(ada).await;
-    acme.settle().await;
-
-    let [mail] = postman.taken().try_into().unwrap();
-    assert_eq!(mail.to, ["it@example.com"]);
-    assert_eq!(mail.subject, "acme: 1 item not returned");
-    assert!(mail.text.contains("ada (disabled for 0 days, manager: unknown)\n  L-1"), "{mail:?}");
-    let csv = String::from_utf8(mail.csv.unwrap().bytes).unwrap();
-    assert_eq!(csv.lines().count(), 2, "{csv}");
-
-    acme.disable(bob).await;
-    acme.settle().await;
-    let mail = postman.taken().pop().unwrap();
-    // Only who is new.
-    assert!(!mail.text.contains("ada"), "{mail:?}");
-    acme.change_settings(json!({"equipment": {"schedule": "0 8 * * *"}})).await;
-    acme.advance(DAY).await;
-    let mails = postman.taken();
-    assert_eq!(mails.len(), 3);
-    assert_eq!(mails[2].subject, "acme: 2 items not returned");
-    let csv = String::from_utf8(mails[2].csv.clone().unwrap().bytes).unwrap();
-    assert!(csv.contains("'=L-2"), "{csv}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_mail_that_cannot_be_sent_now_is_tried_again_for_a_day() {
-    let postman = Arc::new(Postman::default());
-    let acme = TestTenant::mailing(&postman).await;
-    let (ada, bob) = (acme.create_user("ada").await, acme.create_user("bob").await);
-    acme.upload(&[("L-1", "ada"), ("L-2", "bob")]).await;
-    postman.fail_next(&MailError::Temporary("the server is away".into()), 5);
-    acme.disable(ada).await;
-    acme.settle().await;
-    assert_eq!(postman.taken(), []);
-
-    acme.advance(mins(40)).await;
-    assert_eq!((postman.taken().len(), postman.attempts()), (1, 6));
-
-    postman.fail_next(&MailError::Temporary("the server is away".into()), 1_000);
-    acme.disable(bob).await;
-    acme.advance(3 * DAY).await;
-    let attempts = postman.attempts() - 6;
-    assert!((24..=32).contains(&attempts), "{attempts}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_mail_that_is_refused_is_given_up() {
-    let postman = Arc::new(Postman::default());
-    let acme = TestTenant::mailing(&postman).await;
-    let ada = acme.create_user("ada").await;
-    acme.upload(&[("L-1", "ada")]).await;
-    postman.fail_next(&MailError::Permanent("no such mailbox".into()), 1);
-    acme.disable(ada).await;
-
-    acme.advance(3 * DAY).await;
-
-    assert_eq!((postman.taken().len(), postman.attempts()), (0, 1));
 }
