@@ -4,6 +4,7 @@
 //! from outside never becomes a header: subjects and file names are ours, and lettre refuses or
 //! encodes what could end a line.
 
+use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
 use actors::Mailer;
@@ -31,7 +32,7 @@ pub struct SmtpMailer {
 pub enum InvalidMailer {
     /// The server's address.
     #[error(
-        "expected smtp://HOST:PORT, smtp://USER:PASSWORD@HOST:PORT?tls=required or smtps://HOST:PORT"
+        "expected an address such as smtp://HOST:PORT or smtps://USER:PASSWORD@HOST"
     )]
     Url,
     /// Who mails are from.
@@ -40,10 +41,11 @@ pub enum InvalidMailer {
 }
 
 impl SmtpMailer {
-    /// A mailer for the server at `url`, with mails from `from`.
+    /// A mailer for the server at `url`, with mails from `from`. `smtps` is TLS; `smtp` is TLS by
+    /// STARTTLS if `?tls=required` says so, or if there is a password that would go over a network.
     pub fn new(url: &str, from: Option<&str>) -> Result<Self, InvalidMailer> {
         let from = from.unwrap_or(FROM_DEFAULT).parse().map_err(|_| InvalidMailer::From)?;
-        let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
+        let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(&secured(url))
             .map_err(|_| InvalidMailer::Url)?
             .timeout(Some(STEP_WAIT_MAX))
             .build();
@@ -89,6 +91,20 @@ impl Mailer for SmtpMailer {
     }
 }
 
+/// The address with TLS demanded where a password would else go over a network in the clear.
+fn secured(url: &str) -> Cow<'_, str> {
+    let Some(rest) = url.strip_prefix("smtp://") else { return url.into() };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let Some((_, host)) = authority.rsplit_once('@') else { return url.into() };
+    let is_own = host.starts_with("127.0.0.1") || host.starts_with("[::1]");
+    let is_own = is_own || host == "localhost" || host.starts_with("localhost:");
+    if is_own || url.contains("tls=") {
+        return url.into();
+    }
+    let joint = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{joint}tls=required").into()
+}
+
 /// Only the server's own "never" is taken for one.
 fn failure(error: &smtp::Error) -> MailError {
     // What the server says may repeat addresses: its code is enough.
@@ -128,8 +144,8 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn a_bad_configuration_is_refused_without_being_repeated() {
+    #[test]
+    fn a_bad_configuration_is_refused_without_being_repeated() {
         for bad in ["", "secret", "http://user:secret@host", "smtp://"] {
             let error = SmtpMailer::new(bad, None).unwrap_err();
             assert_eq!(error, InvalidMailer::Url, "{bad}");
@@ -141,8 +157,25 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn nothing_from_outside_becomes_a_header() {
+    #[test]
+    fn a_password_does_not_go_over_a_network_in_the_clear() {
+        for (url, expected) in [
+            ("smtp://u:p@mail.example.com:587", "smtp://u:p@mail.example.com:587?tls=required"),
+            ("smtp://u:p@127.evil@mail.example.com", "smtp://u:p@127.evil@mail.example.com?tls=required"),
+            ("smtp://u:p@localhost.example.com", "smtp://u:p@localhost.example.com?tls=required"),
+            ("smtp://u:p@host?tls=opportunistic", "smtp://u:p@host?tls=opportunistic"),
+            ("smtp://u:p@127.0.0.1:25", "smtp://u:p@127.0.0.1:25"),
+            ("smtp://u:p@localhost:25", "smtp://u:p@localhost:25"),
+            ("smtp://relay:25", "smtp://relay:25"),
+            ("smtps://u:p@host", "smtps://u:p@host"),
+        ] {
+            assert_eq!(secured(url), expected);
+        }
+        SmtpMailer::new("smtp://u:p@mail.example.com:587", None).unwrap();
+    }
+
+    #[test]
+    fn nothing_from_outside_becomes_a_header() {
         let mailer = mailer("Slackwater <sw@example.com>");
         mailer.message(mail("it@example.com\r\nBcc: eve@example.com", "s")).unwrap_err();
 

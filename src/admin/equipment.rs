@@ -56,7 +56,8 @@ impl Form {
         let sent = sent.to_str().unwrap_or_default();
         let media_type = sent.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         match media_type.as_str() {
-            "application/json" => Ok(Self::Json),
+            // The second is what curl says of anything.
+            "application/json" | "application/x-www-form-urlencoded" => Ok(Self::Json),
             "text/csv" => Ok(Self::Csv),
             _ => refused("expected Content-Type application/json or text/csv"),
         }
