@@ -31,9 +31,7 @@ pub struct SmtpMailer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidMailer {
     /// The server's address.
-    #[error(
-        "expected an address such as smtp://HOST:PORT or smtps://USER:PASSWORD@HOST"
-    )]
+    #[error("expected an address such as smtp://HOST:PORT or smtps://USER:PASSWORD@HOST")]
     Url,
     /// Who mails are from.
     #[error("expected an address such as Slackwater <slackwater@example.com>")]
@@ -161,7 +159,10 @@ mod tests {
     fn a_password_does_not_go_over_a_network_in_the_clear() {
         for (url, expected) in [
             ("smtp://u:p@mail.example.com:587", "smtp://u:p@mail.example.com:587?tls=required"),
-            ("smtp://u:p@127.evil@mail.example.com", "smtp://u:p@127.evil@mail.example.com?tls=required"),
+            (
+                "smtp://u:p@127.evil@mail.example.com",
+                "smtp://u:p@127.evil@mail.example.com?tls=required",
+            ),
             ("smtp://u:p@localhost.example.com", "smtp://u:p@localhost.example.com?tls=required"),
             ("smtp://u:p@host?tls=opportunistic", "smtp://u:p@host?tls=opportunistic"),
             ("smtp://u:p@127.0.0.1:25", "smtp://u:p@127.0.0.1:25"),

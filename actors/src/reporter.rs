@@ -15,11 +15,11 @@
 //! by a crash. An e-mail may come twice, after a crash between sending and noting it.
 
 mod post;
-mod rematch;
+pub(crate) mod rematch;
 mod reminder;
 mod tell;
 mod tidy;
-mod wave;
+pub(crate) mod wave;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -113,8 +113,13 @@ struct InReminder {
 }
 
 impl Position {
-    fn place() -> DocumentKey {
+    pub(crate) fn place() -> DocumentKey {
         DocumentKey::text("reporter")
+    }
+
+    /// Holders of this list were looked for in all of the feed up to this entry.
+    pub(crate) fn holders_known(&self, list: &EquipmentList) -> u64 {
+        if self.generation == list.generation { self.feed } else { self.feed.min(list.feed) }
     }
 
     fn new(list: &EquipmentList, now: Timestamp) -> Self {
@@ -293,7 +298,13 @@ impl ReporterState {
             return self.tidy.step(&self.shared, 0).await;
         };
         if desk.revision.is_none() {
-            let change = desk.move_to(&self.shared, &desk.position)?;
+            // Once for each tenant. The wave that is open now is told of when it has settled.
+            let until = desk.list.value.feed;
+            let settled = read(&self.shared, move |shared| {
+                Range::last_settled(&shared.snapshot()?, shared.key, until)
+            });
+            let position = Position { feed: settled.await?, ..desk.position.clone() };
+            let change = desk.move_to(&self.shared, &position)?;
             self.shared.commit(change).await?;
             return Ok(true);
         }

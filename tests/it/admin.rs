@@ -133,7 +133,8 @@ fn defaults() -> Value {
         "protected_roles": [],
         "hold": {"share": 0.5, "min_accounts": 100},
         "reconcile": {"settle": "60s", "max_delay": "10m", "sweep_min": "20m", "sweep_max": "40m"},
-        "rate_limit": {"requests_per_second": 100, "burst": 200}
+        "rate_limit": {"requests_per_second": 100, "burst": 200},
+        "equipment": {"schedule": null, "time_zone": "UTC", "email": []}
     })
 }
 

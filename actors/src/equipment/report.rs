@@ -1,7 +1,8 @@
 //! Reading the report, piece by piece, account by account.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
+use std::ops::Bound;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -10,10 +11,13 @@ use access::{Account, Status, UserId};
 use jiff::{SignedDuration, Timestamp};
 use scim::casefold::fold;
 use scim::schema::ResourceType;
-use store::{DocumentKey, ReadError, Snapshot, TenantKey};
+use store::{DocumentKey, Kept, ReadError, Snapshot, TenantKey};
 
 use super::documents::{AssetRow, EquipmentList, Notice};
 use super::{NOBODY, held, manager_of, next_holder};
+use crate::reporter::Position;
+use crate::reporter::rematch::find_all;
+use crate::reporter::wave::Range;
 use crate::shared::Shared;
 
 /// How long what was returned is shown.
@@ -92,6 +96,8 @@ pub(crate) struct Reader {
     snapshot: Snapshot,
     tenant: TenantKey,
     list: EquipmentList,
+    /// What is held by accounts that came or were renamed in the wave that has not settled yet.
+    found: BTreeMap<UserId, Vec<AssetRow>>,
     now: Timestamp,
 }
 
@@ -99,17 +105,34 @@ impl Reader {
     /// None if there never was a list.
     pub(crate) fn open(shared: &Shared) -> Result<Option<Self>, ReadError> {
         let (snapshot, tenant) = (shared.snapshot()?, shared.key);
-        let list = snapshot.document(tenant, &EquipmentList::place())?;
-        let now = shared.clock.now();
-        Ok(list.map(|list| Self { snapshot, tenant, list: list.value, now }))
+        let list: Option<Kept<EquipmentList>> =
+            snapshot.document(tenant, &EquipmentList::place())?;
+        let Some(Kept { value: list, .. }) = list else { return Ok(None) };
+        let position = snapshot.document::<Position>(tenant, &Position::place())?;
+        let from = position.map_or(list.feed, |position| position.value.holders_known(&list));
+        let mut found: BTreeMap<UserId, Vec<AssetRow>> = BTreeMap::new();
+        if list.unmatched > 0 {
+            let range = Range::between(&snapshot, tenant, from, u64::MAX)?;
+            let rows = find_all(&snapshot, tenant, list.generation, range.touched())?;
+            for row in rows {
+                found.entry(row.account.unwrap_or(NOBODY)).or_default().push(row);
+            }
+        }
+        Ok(Some(Self { snapshot, tenant, list, found, now: shared.clock.now() }))
+    }
+
+    /// The next account after `after` that holds something.
+    fn next_holder(&self, after: UserId) -> Result<Option<UserId>, ReadError> {
+        let holder = next_holder(&self.snapshot, self.tenant, self.list.generation, after)?;
+        let found = self.found.range((Bound::Excluded(after), Bound::Unbounded)).next();
+        Ok(holder.into_iter().chain(found.map(|(account, _)| *account)).min())
     }
 
     /// The next account of which there may be something to show.
     fn next(&self, wanted: &Wanted, mut after: UserId) -> Result<Option<UserId>, ReadError> {
-        let generation = self.list.generation;
         if wanted.state == Some(State::Held) {
             // Most holders are active: no need to look at what they hold.
-            while let Some(holder) = next_holder(&self.snapshot, self.tenant, generation, after)? {
+            while let Some(holder) = self.next_holder(after)? {
                 let account = self.snapshot.account(self.tenant, holder)?;
                 if account.is_none_or(|account| account.status != Status::Active) {
                     return Ok(Some(holder));
@@ -125,7 +148,7 @@ impl Reader {
             // Only who was told of can have returned something.
             return Ok(noticed);
         }
-        let holder = next_holder(&self.snapshot, self.tenant, generation, after)?;
+        let holder = self.next_holder(after)?;
         Ok(noticed.into_iter().chain(holder).min())
     }
 
@@ -134,7 +157,8 @@ impl Reader {
         let account = self.snapshot.account(self.tenant, id)?;
         let notice = self.snapshot.document::<Notice>(self.tenant, &DocumentKey::user(id))?;
         let notice = notice.map(|notice| notice.value);
-        let rows = held(&self.snapshot, self.tenant, self.list.generation, id)?;
+        let mut rows = held(&self.snapshot, self.tenant, self.list.generation, id)?;
+        rows.extend(self.found.get(&id).into_iter().flatten().cloned());
         let person = Person::new(account.as_ref(), notice.as_ref(), &rows);
         if !self.is_old_enough(wanted, person.since) {
             return Ok(Vec::new());

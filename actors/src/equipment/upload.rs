@@ -73,11 +73,15 @@ impl Tenant {
         }
         let mut after = None;
         while !holders.is_empty() {
-            let accounts = snapshot.accounts(shared.key, after, ACCOUNTS_AT_ONCE)?;
-            let Some(last) = accounts.last() else { break };
-            after = Some(last.id);
-            for account in &accounts {
-                holders.see(account);
+            let accounts = snapshot.readable_accounts(shared.key, after, ACCOUNTS_AT_ONCE)?;
+            let Some((last, _)) = accounts.last() else { break };
+            after = Some(*last);
+            for (_, account) in &accounts {
+                // One that is damaged does not keep the others from being found; the log of the
+                // next sweep names it.
+                if let Ok(account) = account {
+                    holders.see(account);
+                }
             }
         }
         let mut managers: HashMap<UserId, Option<String>> = HashMap::new();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use access::UserId;
 use access::equipment::matching::Holders;
-use store::{Document as _, DocumentKey, Operation, ReadError};
+use store::{Document as _, DocumentKey, Operation, ReadError, Snapshot, TenantKey};
 
 use super::{Desk, read};
 use crate::equipment::documents::AssetRow;
@@ -31,7 +31,9 @@ pub(super) async fn rematch(
     let mut after: Option<DocumentKey> = None;
     loop {
         let (accounts, from) = (Arc::clone(&accounts), after.take());
-        let found = read(shared, move |shared| find(shared, generation, from.as_ref(), &accounts));
+        let found = read(shared, move |shared| {
+            find(&shared.snapshot()?, shared.key, generation, from.as_ref(), &accounts)
+        });
         let Found { matched, looked_to } = found.await?;
         for piece in matched.chunks(ROWS_PER_COMMIT) {
             let mut change = desk.change_of_list(shared);
@@ -48,6 +50,24 @@ pub(super) async fn rematch(
     }
 }
 
+/// All rows that nobody held and that one of these accounts holds.
+pub(crate) fn find_all(
+    snapshot: &Snapshot,
+    tenant: TenantKey,
+    generation: u64,
+    accounts: &BTreeSet<UserId>,
+) -> Result<Vec<AssetRow>, ReadError> {
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let found = find(snapshot, tenant, generation, after.as_ref(), accounts)?;
+        all.extend(found.matched);
+        if found.looked_to.is_none() {
+            return Ok(all);
+        }
+        after = found.looked_to;
+    }
+}
+
 struct Found {
     matched: Vec<AssetRow>,
     /// The last row that was looked at, if there may be more.
@@ -55,15 +75,14 @@ struct Found {
 }
 
 fn find(
-    shared: &Shared,
+    snapshot: &Snapshot,
+    tenant: TenantKey,
     generation: u64,
     after: Option<&DocumentKey>,
     accounts: &BTreeSet<UserId>,
 ) -> Result<Found, ReadError> {
-    let snapshot = shared.snapshot()?;
     let prefix = AssetRow::prefix(generation, NOBODY);
-    let rows: Vec<AssetRow> =
-        snapshot.documents_within(shared.key, &prefix, after, ROWS_AT_ONCE)?;
+    let rows: Vec<AssetRow> = snapshot.documents_within(tenant, &prefix, after, ROWS_AT_ONCE)?;
     let looked_to = rows.last().filter(|_| rows.len() == ROWS_AT_ONCE).map(AssetRow::key);
     let mut holders = Holders::default();
     for row in &rows {
@@ -71,7 +90,7 @@ fn find(
     }
     if !holders.is_empty() {
         for account in accounts {
-            if let Some(account) = snapshot.account(shared.key, *account)? {
+            if let Some(account) = snapshot.account(tenant, *account)? {
                 holders.see(&account);
             }
         }
@@ -80,7 +99,7 @@ fn find(
     for mut row in rows {
         if let Some(account) = holders.account_of(&row.holder) {
             row.account = Some(account);
-            row.manager = manager_of(&snapshot, shared.key, account)?;
+            row.manager = manager_of(snapshot, tenant, account)?;
             matched.push(row);
         }
     }

@@ -20,7 +20,7 @@ const ACCOUNTS_MAX: usize = 100_000;
 const MAIL_ACCOUNTS_MAX: usize = 500;
 
 /// A part of the feed, up to the end of a wave.
-pub(super) struct Range {
+pub(crate) struct Range {
     /// It begins after this entry,
     from: u64,
     /// and ends with this one.
@@ -45,7 +45,7 @@ impl Range {
     }
 
     /// The part between two entries, whether or not a wave has settled there.
-    pub(super) fn between(
+    pub(crate) fn between(
         snapshot: &Snapshot,
         tenant: TenantKey,
         from: u64,
@@ -60,6 +60,26 @@ impl Range {
             ControlFlow::Continue(())
         })?;
         Ok(range)
+    }
+
+    /// The end of the last wave that had settled by an entry; 0 if none had.
+    pub(super) fn last_settled(
+        snapshot: &Snapshot,
+        tenant: TenantKey,
+        until: u64,
+    ) -> Result<u64, ReadError> {
+        let mut settled = 0;
+        snapshot.feed(tenant, 0, |entry| {
+            let seq = entry["seq"].as_u64().unwrap_or(u64::MAX);
+            if seq > until {
+                return ControlFlow::Break(());
+            }
+            if entry["type"] == EventType::WaveSettled.as_str() {
+                settled = seq;
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(settled)
     }
 
     /// Takes an entry in. Answers whether the range ends with it.
@@ -82,7 +102,7 @@ impl Range {
         self.touched.len() + self.gone.len() >= ACCOUNTS_MAX
     }
 
-    pub(super) fn touched(&self) -> &BTreeSet<UserId> {
+    pub(crate) fn touched(&self) -> &BTreeSet<UserId> {
         &self.touched
     }
 }

@@ -235,6 +235,38 @@ async fn a_holder_who_appears_after_the_upload_is_found() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_holder_who_appears_in_the_open_wave_is_in_the_report_already() {
+    let acme = TestTenant::new().await;
+    acme.upload(&[("L-1", "ada"), ("L-2", "nobody")]).await;
+
+    let ada = acme.create_user("ada").await;
+    acme.disable(ada).await;
+
+    assert_eq!(acme.assets(State::Held), ["L-1"]);
+    acme.settle().await;
+    assert_eq!(acme.assets(State::Held), ["L-1"]);
+    assert_eq!(acme.told().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_disabled_before_the_first_list_in_the_wave_that_is_open_is_told_of() {
+    let acme = TestTenant::new().await;
+    let (ada, bob) = (acme.create_user("ada").await, acme.create_user("bob").await);
+    acme.disable(bob).await;
+    acme.settle().await;
+
+    acme.disable(ada).await;
+    acme.upload(&[("L-1", "ada"), ("L-2", "bob")]).await;
+    assert_eq!(acme.told(), Vec::<Value>::new());
+    acme.settle().await;
+
+    // Of Bob, whose wave was over, the report tells, and reminders.
+    let [told] = acme.told().try_into().unwrap();
+    assert_eq!(told["account"], json!(ada));
+    assert_eq!(acme.assets(State::Held).len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_list_that_did_not_get_to_its_end_leaves_the_old_one_standing() {
     let store = Arc::new(FullStore::default());
     let acme = TestTenant::with(store.clone(), Limits::default()).await;

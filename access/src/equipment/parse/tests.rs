@@ -1,3 +1,5 @@
+//! What is read, and how what cannot be read is named.
+
 use proptest::prelude::*;
 
 use super::*;
