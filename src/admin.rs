@@ -7,6 +7,7 @@ pub mod actors;
 pub mod audit;
 pub mod backup;
 pub mod changes;
+pub mod equipment;
 pub mod groups;
 pub mod health;
 pub mod holds;
@@ -15,6 +16,7 @@ pub mod page;
 pub mod parked;
 pub mod problem;
 pub mod reconcile;
+pub mod reports;
 pub mod settings;
 pub mod tenants;
 pub mod tokens;
@@ -81,13 +83,15 @@ pub fn routes() -> OpenApiRouter<App> {
 
 /// The admin API, for those who have the operator token.
 pub fn router(app: App) -> Router<App> {
-    use axum::routing::{delete, get};
+    use axum::routing::{delete, get, put};
     let tenant = Router::new()
         .route("/oauth-clients", get(oauth_clients::list).post(oauth_clients::create))
         .route("/oauth-clients/{client}", delete(oauth_clients::delete))
         .route("/audit", get(audit::of_tenant))
         .route("/parked", get(parked::list))
-        .route("/health", get(health::show));
+        .route("/health", get(health::show))
+        .route("/equipment", put(equipment::replace))
+        .route("/reports/disabled-with-equipment", get(reports::disabled_with_equipment));
     Router::from(routes())
         .nest("/tenants/{tenant}", tenant)
         .route("/audit", get(audit::of_service))

@@ -10,6 +10,8 @@ pub type Answer = Response<Body>;
 
 /// JSON for operators and engineers.
 pub const JSON: &str = "application/json";
+/// Tables for them.
+pub const CSV: &str = "text/csv; charset=utf-8";
 /// Problems for them (RFC 9457).
 pub const PROBLEM: &str = "application/problem+json";
 

@@ -6,11 +6,14 @@
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use access::duration::HumanDuration;
 use clap::Args;
 use serde::Deserialize;
+
+use crate::mail::{InvalidMailer, SmtpMailer};
 
 /// Characters that an operator token must have: a shorter one can be guessed.
 const ADMIN_TOKEN_CHARS_MIN: usize = 8;
@@ -63,6 +66,13 @@ pub struct ServeOptions {
     /// it the first start makes one and prints it
     #[arg(long, env = "SLACKWATER_ADMIN_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     pub admin_token: Option<String>,
+    /// The SMTP server that reports are mailed through, better given by the variable if it holds a
+    /// password; without it, there are no mails
+    #[arg(long, env = "SLACKWATER_SMTP_URL", value_name = "URL", hide_env_values = true)]
+    pub smtp_url: Option<String>,
+    /// Who mails are from [default: slackwater@localhost]
+    #[arg(long, env = "SLACKWATER_SMTP_FROM", value_name = "ADDRESS")]
+    pub smtp_from: Option<String>,
 }
 
 /// The keys of the file.
@@ -76,6 +86,8 @@ struct File {
     cache_mb: Option<usize>,
     failed_logins_per_minute: Option<NonZeroU32>,
     log: Option<String>,
+    smtp_url: Option<String>,
+    smtp_from: Option<String>,
 }
 
 /// What `serve` runs with.
@@ -97,6 +109,8 @@ pub struct Config {
     pub log: String,
     /// The operator token, if it was given.
     pub admin_token: Option<String>,
+    /// Sends e-mails, if a server is configured.
+    pub mailer: Option<Arc<SmtpMailer>>,
 }
 
 impl ServeOptions {
@@ -111,8 +125,17 @@ impl ServeOptions {
             named("listen", self.listen.is_some()),
             named("drain", self.drain.is_some()),
             named("public_url", self.public_url.is_some()),
+            named("smtp_url", self.smtp_url.is_some()),
+            named("smtp_from", self.smtp_from.is_some()),
         ];
-        let [listen_origin, drain_origin, url_origin] = origins;
+        let [listen_origin, drain_origin, url_origin, smtp_url_origin, smtp_from_origin] = origins;
+        let smtp_from = self.smtp_from.or(file.smtp_from);
+        let mailer = self.smtp_url.or(file.smtp_url).filter(|url| !url.is_empty());
+        let mailer = mailer.map(|url| SmtpMailer::new(&url, smtp_from.as_deref())).transpose();
+        let mailer = mailer.map_err(|error| match error {
+            InvalidMailer::Url => ConfigError::new(&smtp_url_origin, &error),
+            InvalidMailer::From => ConfigError::new(&smtp_from_origin, &error),
+        })?;
         let listen = self.listen.or(file.listen).unwrap_or_else(|| "127.0.0.1:8080".to_owned());
         let drain = self.drain.or(file.drain).unwrap_or_else(|| "8s".to_owned());
         let cache_mb = self.cache_mb.or(file.cache_mb).unwrap_or(512);
@@ -141,6 +164,7 @@ impl ServeOptions {
                 .or(file.failed_logins_per_minute),
             log: self.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
             admin_token: self.admin_token,
+            mailer: mailer.map(Arc::new),
         })
     }
 }
@@ -205,6 +229,8 @@ mod tests {
             ("listen = \"x\"", "listen"),
             ("drain = \"x\"", "drain"),
             ("public_url = \"x\"", "public_url"),
+            ("smtp_url = \"x\"", "smtp_url"),
+            ("smtp_url = \"smtp://h\"\nsmtp_from = \"x\"", "smtp_from"),
         ] {
             let error = with_file(text, ServeOptions::default()).unwrap_err();
             assert!(error.origin.ends_with(&format!(": {name}")), "{error}");

@@ -11,6 +11,7 @@ pub mod cli;
 pub mod config;
 pub mod http;
 pub mod logins;
+pub mod mail;
 pub mod oauth;
 pub mod openapi;
 pub mod server;

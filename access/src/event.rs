@@ -61,6 +61,8 @@ event_types! {
     HoldOpened => "hold.opened",
     /// A token or an OAuth client is about to expire: `days` says how soon.
     TokenExpiring => "token.expiring",
+    /// A disabled or deleted account still holds something.
+    EquipmentUnreturned => "equipment.unreturned",
 }
 
 impl EventType {

@@ -12,6 +12,7 @@ pub mod author;
 pub mod brake;
 pub mod decide;
 pub mod duration;
+pub mod equipment;
 pub mod event;
 pub mod expiry;
 pub mod explain;

@@ -17,6 +17,7 @@ use serde_json::Value;
 
 pub use self::retention::Retention;
 use crate::duration::HumanDuration;
+use crate::equipment::schedule::{self, Schedule};
 use crate::id::GroupId;
 
 /// Mappings that a tenant may have.
@@ -25,6 +26,10 @@ pub const ROLE_MAPPINGS_MAX: usize = 1_000;
 pub const FIELD_MAPPINGS_MAX: usize = 100;
 /// Characters in a role, a group's name or a field's name.
 pub const NAME_CHARS_MAX: usize = 256;
+/// Addresses that the report of unreturned equipment is sent to.
+pub const EMAILS_MAX: usize = 20;
+/// Characters in an e-mail address (RFC 5321 section 4.5.3.1).
+pub const EMAIL_CHARS_MAX: usize = 254;
 
 /// What a tenant's administrator decides. `Settings::default()` is what a new tenant has.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,6 +55,8 @@ pub struct Settings {
     pub rate_limit: RateLimit,
     /// How long history is kept.
     pub retention: Retention,
+    /// Who is reminded of equipment that was not returned, and when.
+    pub equipment: Equipment,
 }
 
 /// One role mapping: membership of a group gives a role.
@@ -100,6 +107,24 @@ pub struct RateLimit {
     pub burst: NonZeroU32,
 }
 
+/// Who is reminded of equipment that was not returned, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Equipment {
+    /// A cron expression of five fields; none: there are no reminders.
+    pub schedule: Option<String>,
+    /// The time zone of the schedule, as the IANA names it.
+    pub time_zone: String,
+    /// E-mail addresses that the report is sent to.
+    pub email: Vec<String>,
+}
+
+impl Default for Equipment {
+    fn default() -> Self {
+        Self { schedule: None, time_zone: "UTC".into(), email: Vec::new() }
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         let department = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department";
@@ -114,6 +139,7 @@ impl Default for Settings {
             reconcile: Reconcile::default(),
             rate_limit: RateLimit::default(),
             retention: Retention::default(),
+            equipment: Equipment::default(),
         }
     }
 }
@@ -193,7 +219,8 @@ impl Settings {
             return Err(SettingsError::new("hold.share", "expected a number from 0 to 1"));
         }
         self.retention.validate()?;
-        self.reconcile.validate()
+        self.reconcile.validate()?;
+        self.equipment.validate()
     }
 
     fn validate_role_mappings(&self) -> Result<(), SettingsError> {
@@ -258,6 +285,43 @@ impl Reconcile {
     }
 }
 
+impl Equipment {
+    fn validate(&self) -> Result<(), SettingsError> {
+        schedule::time_zone_of(&self.time_zone)
+            .map_err(|error| SettingsError::new("equipment.time_zone", error.to_string()))?;
+        if let Some(expression) = &self.schedule {
+            Schedule::new(expression, &self.time_zone)
+                .map_err(|error| SettingsError::new("equipment.schedule", error.to_string()))?;
+        }
+        if self.email.len() > EMAILS_MAX {
+            let reason = format!("expected at most {EMAILS_MAX} addresses");
+            return Err(SettingsError::new("equipment.email", reason));
+        }
+        for (index, address) in self.email.iter().enumerate() {
+            if !is_email(address) {
+                let reason = "expected an e-mail address such as it@example.com";
+                return Err(SettingsError::new(format!("equipment.email[{index}]"), reason));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a text can be an e-mail address: a part before an `@` and a domain after it, in
+/// characters that need no quotes.
+fn is_email(text: &str) -> bool {
+    let Some((local, domain)) = text.rsplit_once('@') else { return false };
+    let is_atom = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c);
+    let dotted = |text: &str, allowed: &dyn Fn(char) -> bool| {
+        text.split('.').all(|part| !part.is_empty() && part.chars().all(allowed))
+    };
+    text.len() <= EMAIL_CHARS_MAX
+        && local.len() <= 64
+        && dotted(local, &is_atom)
+        && dotted(domain, &|c| c.is_ascii_alphanumeric() || c == '-')
+        && domain.split('.').all(|part| !part.starts_with('-') && !part.ends_with('-'))
+}
+
 fn check_name(key: &str, name: &str) -> Result<(), SettingsError> {
     if name.trim().is_empty() {
         return Err(SettingsError::new(key, "expected a name, found an empty one"));
@@ -317,6 +381,24 @@ mod tests {
     }
 
     #[test]
+    fn equipment_settings_are_patched_key_by_key() {
+        let patch = json!({"equipment": {"schedule": "0 8 * * 1", "email": ["it@example.com"]}});
+        let settings = Settings::default().merge_patch(&patch).unwrap();
+        let expected = Equipment {
+            schedule: Some("0 8 * * 1".into()),
+            email: vec!["it@example.com".into()],
+            ..Equipment::default()
+        };
+        assert_eq!(settings.equipment, expected);
+
+        let patch = json!({"equipment": {"time_zone": "Europe/Berlin", "schedule": null}});
+        let settings = settings.merge_patch(&patch).unwrap();
+        assert_eq!(settings.equipment.schedule, None);
+        assert_eq!(settings.equipment.email, expected.email);
+        assert_eq!(settings.merge_patch(&json!({"equipment": null})).unwrap(), Settings::default());
+    }
+
+    #[test]
     fn a_refusal_names_the_key() {
         let mapping = |group: &str| json!({"group": group, "role": "admin"});
         for (patch, key) in [
@@ -331,6 +413,13 @@ mod tests {
             (json!({"field_mappings": {"x": "no such["}}), "field_mappings.x"),
             (json!({"hold": {"share": 1.5}}), "hold.share"),
             (json!({"rate_limit": {"burst": 0}}), "rate_limit.burst"),
+            (json!({"equipment": {"schedule": "weekly"}}), "equipment.schedule"),
+            (json!({"equipment": {"schedule": 7}}), "equipment.schedule"),
+            (json!({"equipment": {"time_zone": "Mars"}}), "equipment.time_zone"),
+            (json!({"equipment": {"email": ["it@x.org", "it"]}}), "equipment.email[1]"),
+            (json!({"equipment": {"email": ["a@x.org\r\nBcc: b@x.org"]}}), "equipment.email[0]"),
+            (json!({"equipment": {"email": vec!["a@x.org"; 21]}}), "equipment.email"),
+            (json!({"equipment": {"colour": 1}}), "equipment.colour"),
         ] {
             assert_eq!(refused(&patch).key, key, "{patch}");
         }

@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 use crate::clock::Clock;
 use crate::config::ActiveConfig;
 use crate::error::ChangeError;
+use crate::mail::Mailer;
 use crate::service::{Limits, Tenant};
 use crate::shared::Shared;
 use crate::tenant::{TenantActor, TenantArguments};
@@ -59,6 +60,8 @@ pub(crate) struct DirectoryArguments {
     pub(crate) limits: Limits,
     pub(crate) tenants: Tenants,
     pub(crate) permits: Arc<Semaphore>,
+    /// Sends e-mails, if that is configured.
+    pub(crate) mailer: Option<Arc<dyn Mailer>>,
 }
 
 /// The actor; see the module.
@@ -153,14 +156,15 @@ impl DirectoryState {
         let feed = snapshot.counts(tenant.key)?.feed;
         let open = wave_to_resume(&snapshot, tenant.key, clock.now())?;
         drop(snapshot);
-        let shared = Arc::new(Shared::new(
+        let shared = Shared::new(
             tenant,
             ActiveConfig::from(config),
             feed,
             Arc::clone(store),
             Arc::clone(clock),
             limits.in_flight_per_tenant_max,
-        ));
+        );
+        let shared = Arc::new(shared.mailing(self.arguments.mailer.clone()));
         // Taken up before any request can come, so that requests belong to it.
         if let Some(open) = open {
             shared.resume_wave(open, clock.now());

@@ -6,6 +6,7 @@
 //!    ├─ UserActor …         the only writer of one user and its account
 //!    ├─ GroupActor …        the only writer of one group
 //!    ├─ ReconcilerActor     settle timer, random sweep timer, passes
+//!    ├─ ReporterActor       tells of equipment that disabled accounts still hold
 //!    └─ HousekeeperActor    retention, warnings, uses of tokens
 //! ```
 //!
@@ -22,10 +23,13 @@
 
 pub mod clock;
 pub mod config;
+pub mod equipment;
 pub mod error;
 pub mod housekeeper;
+pub mod mail;
 pub mod observe;
 pub mod reconciler;
+pub mod reporter;
 pub mod service;
 pub mod shared;
 pub mod token_uses;
@@ -38,5 +42,6 @@ mod user;
 
 pub use clock::{Clock, SystemClock, TokioClock};
 pub use error::ChangeError;
+pub use mail::Mailer;
 pub use service::{Limits, Service, Tenant};
 pub use version::Precondition;

@@ -21,6 +21,7 @@ use crate::clock::Clock;
 use crate::directory::{DirectoryActor, DirectoryArguments, DirectoryMessage, Tenants};
 use crate::error::ChangeError;
 use crate::group::GroupMessage;
+use crate::mail::Mailer;
 use crate::reconciler::ReconcilerMessage;
 pub use crate::reconciler::pass::{Held, Page, Report};
 use crate::shared::{Shared, WriteGuard};
@@ -97,6 +98,16 @@ impl Service {
         clock: Arc<dyn Clock>,
         limits: Limits,
     ) -> Result<Self, ChangeError> {
+        Self::start_mailing(store, clock, limits, None).await
+    }
+
+    /// The same, with somebody who sends e-mails.
+    pub async fn start_mailing(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        limits: Limits,
+        mailer: Option<Arc<dyn Mailer>>,
+    ) -> Result<Self, ChangeError> {
         let tenants = Tenants::default();
         let arguments = DirectoryArguments {
             store: Arc::clone(&store),
@@ -104,6 +115,7 @@ impl Service {
             tenants: Arc::clone(&tenants),
             permits: Arc::new(Semaphore::new(limits.in_flight_max)),
             limits,
+            mailer,
         };
         let (directory, _) = DirectoryActor::spawn(None, DirectoryActor, arguments)
             .await

@@ -23,8 +23,10 @@ use crate::clock::Clock;
 use crate::config::ActiveConfig;
 use crate::error::ChangeError;
 use crate::housekeeper::{ExpiredParked, HousekeeperMessage};
+use crate::mail::Mailer;
 use crate::observe::Observed;
 use crate::reconciler::ReconcilerMessage;
+use crate::reporter::ReporterMessage;
 use crate::token_uses::TokenUses;
 
 /// How often the counters of an open wave are written along with a change.
@@ -57,6 +59,13 @@ pub struct Shared {
     pub token_uses: TokenUses,
     housekeeper: Mutex<Option<ActorRef<HousekeeperMessage>>>,
     parked_expired: Mutex<Option<ExpiredParked>>,
+    reporter: Mutex<Option<ActorRef<ReporterMessage>>>,
+    /// The reporter's counters.
+    pub reporter_observed: Observed,
+    /// Sends e-mails, if that is configured.
+    pub(crate) mailer: Option<Arc<dyn Mailer>>,
+    /// Held by whoever writes a list of equipment, or removes rows of one.
+    pub(crate) equipment: Arc<tokio::sync::Mutex<()>>,
     live_users: RwLock<HashMap<UserId, Arc<Observed>>>,
     live_groups: RwLock<HashMap<GroupId, Arc<Observed>>>,
     next_sweep: Mutex<Option<Timestamp>>,
@@ -96,10 +105,19 @@ impl Shared {
             token_uses: TokenUses::default(),
             housekeeper: Mutex::default(),
             parked_expired: Mutex::default(),
+            reporter: Mutex::default(),
+            reporter_observed: Observed::default(),
+            mailer: None,
+            equipment: Arc::default(),
             live_users: RwLock::default(),
             live_groups: RwLock::default(),
             next_sweep: Mutex::default(),
         }
+    }
+
+    /// The same, with somebody who sends e-mails.
+    pub(crate) fn mailing(self, mailer: Option<Arc<dyn Mailer>>) -> Self {
+        Self { mailer, ..self }
     }
 
     // --- configuration ---------------------------------------------------------------------------
@@ -342,6 +360,23 @@ impl Shared {
     /// Memberships that were taken back since the service started because nobody appeared.
     pub fn expired_parked(&self) -> Option<ExpiredParked> {
         *lock(&self.parked_expired)
+    }
+
+    // --- the reporter ----------------------------------------------------------------------------
+
+    pub(crate) fn set_reporter(&self, reporter: Option<ActorRef<ReporterMessage>>) {
+        *lock(&self.reporter) = reporter;
+    }
+
+    pub(crate) fn tell_reporter(&self, message: ReporterMessage) {
+        let reporter = lock(&self.reporter).clone();
+        if let Some(reporter) = reporter {
+            self.reporter_observed.sent();
+            if reporter.cast(message).is_err() {
+                // It is being started again, and looks for work itself when it has.
+                self.reporter_observed.taken();
+            }
+        }
     }
 
     // --- live actors -----------------------------------------------------------------------------

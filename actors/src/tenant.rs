@@ -29,14 +29,15 @@ use crate::group::{GroupActor, GroupArguments, GroupMessage};
 use crate::housekeeper::HousekeeperActor;
 use crate::observe::Observed;
 use crate::reconciler::{ReconcilerActor, ReconcilerMessage};
+use crate::reporter::{ReporterActor, ReporterMessage};
 use crate::service::Limits;
 use crate::shared::{Shared, WriteGuard};
 use crate::user::{UserActor, UserArguments, UserMessage};
 
 /// How often idle children are looked for.
 const PASSIVATION_EVERY: Duration = Duration::from_secs(10);
-/// How long a failed reconciler or housekeeper rests before it is started again, at first and at
-/// most.
+/// How long a failed reconciler, reporter or housekeeper rests before it is started again, at first
+/// and at most.
 const REST_MIN: Duration = Duration::from_millis(100);
 const REST_MAX: Duration = Duration::from_secs(30);
 
@@ -74,6 +75,8 @@ pub(crate) enum TenantMessage {
     StartReconciler,
     /// Start the housekeeper again. Sent by its own timer.
     StartHousekeeper,
+    /// Start the reporter again. Sent by its own timer.
+    StartReporter,
 }
 
 /// What a tenant actor is started with.
@@ -93,6 +96,7 @@ pub(crate) struct TenantState {
     users: Children<Users>,
     groups: Children<Groups>,
     reconciler: Restarts,
+    reporter: Restarts,
     housekeeper: Restarts,
 }
 
@@ -120,10 +124,12 @@ impl Actor for TenantActor {
             users: Children::new(users, &limits, Arc::clone(&node_live)),
             groups: Children::new(groups, &limits, node_live),
             reconciler: Restarts::new(shared.clock.now()),
+            reporter: Restarts::new(shared.clock.now()),
             housekeeper: Restarts::new(shared.clock.now()),
             shared,
         };
         state.start_reconciler(&myself).await?;
+        state.start_reporter(&myself).await?;
         state.start_housekeeper(&myself).await?;
         myself.send_interval(PASSIVATION_EVERY, || TenantMessage::Passivate);
         Ok(state)
@@ -159,6 +165,12 @@ impl Actor for TenantActor {
                 if state.start_housekeeper(&myself).await.is_err() {
                     let rest = state.housekeeper.rest(state.shared.clock.now());
                     myself.send_after(rest, || TenantMessage::StartHousekeeper);
+                }
+            }
+            TenantMessage::StartReporter => {
+                if state.start_reporter(&myself).await.is_err() {
+                    let rest = state.reporter.rest(state.shared.clock.now());
+                    myself.send_after(rest, || TenantMessage::StartReporter);
                 }
             }
         }
@@ -197,6 +209,13 @@ impl Actor for TenantActor {
             }
             let rest = state.housekeeper.rest(state.shared.clock.now());
             myself.send_after(rest, || TenantMessage::StartHousekeeper);
+        } else if state.reporter.actor == Some(id) {
+            state.shared.set_reporter(None);
+            if let Some(error) = failure {
+                state.shared.reporter_observed.failed(&error);
+            }
+            let rest = state.reporter.rest(state.shared.clock.now());
+            myself.send_after(rest, || TenantMessage::StartReporter);
         } else if state.reconciler.actor == Some(id) {
             state.shared.set_reconciler(None);
             if let Some(error) = failure {
@@ -234,6 +253,19 @@ impl TenantState {
                 .await?;
         self.housekeeper.started(housekeeper.get_id(), self.shared.clock.now());
         self.shared.set_housekeeper(Some(housekeeper));
+        Ok(())
+    }
+
+    async fn start_reporter(
+        &mut self,
+        myself: &ActorRef<TenantMessage>,
+    ) -> Result<(), ActorProcessingErr> {
+        let shared = Arc::clone(&self.shared);
+        let (reporter, _) =
+            ReporterActor::spawn_linked(None, ReporterActor, shared, myself.get_cell()).await?;
+        self.reporter.started(reporter.get_id(), self.shared.clock.now());
+        self.shared.set_reporter(Some(reporter));
+        self.shared.tell_reporter(ReporterMessage::Start);
         Ok(())
     }
 }

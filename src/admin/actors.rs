@@ -64,6 +64,7 @@ fn shown(tenant: &Tenant) -> Value {
     put(&mut body, "live_groups", shared.live_groups());
     put(&mut body, "reconciler", state(&shared.reconciler_observed.state()));
     put(&mut body, "housekeeper", state(&shared.housekeeper_observed.state()));
+    put(&mut body, "reporter", state(&shared.reporter_observed.state()));
     body
 }
 

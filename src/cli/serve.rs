@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::sync::Arc;
 
-use actors::{Limits, Service, SystemClock};
+use actors::{Limits, Mailer, Service, SystemClock};
 use store::{RedbStore, RedbStoreOptions, Store};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -34,10 +34,11 @@ async fn serve(config: Config) -> Result<(), Failed> {
     let stop = stop_signal()?;
     let options = RedbStoreOptions { cache_bytes: config.cache_bytes };
     let store: Arc<dyn Store> = Arc::new(RedbStore::open(&config.data, &options)?);
-    let service =
-        Service::start(Arc::clone(&store), Arc::new(SystemClock::start()), Limits::default())
-            .await
-            .map_err(|error| Failed::Undone(error.to_string()))?;
+    let clock = Arc::new(SystemClock::start());
+    let mailer = config.mailer.map(|mailer| mailer as Arc<dyn Mailer>);
+    let service = Service::start_mailing(Arc::clone(&store), clock, Limits::default(), mailer)
+        .await
+        .map_err(|error| Failed::Undone(error.to_string()))?;
     let operator_sha256 = operator_token(&service, config.admin_token.as_deref()).await?;
     let listener = server::bind(config.listen)
         .await

@@ -95,6 +95,25 @@ fn described(kind: EventType) -> (&'static str, Vec<Key>) {
             ];
             ("A wave has settled and its accounts are reconciled", keys)
         }
+        EventType::EquipmentUnreturned => {
+            let status = json!({"type": "string", "enum": ["disabled", "deleted"]});
+            let time = json!({"type": "string", "format": "date-time"});
+            let assets = json!({"type": "array", "items": {
+                "type": "object", "required": ["asset_id", "name"],
+                "properties": {"asset_id": text(), "name": text()},
+            }});
+            let keys = vec![
+                account(),
+                user_name(),
+                always("status", status, "disabled"),
+                always("since", time, "2026-03-01T12:00:00Z"),
+                always("manager", json!({"type": ["string", "null"]}), "grace@example.com"),
+                always("assets", assets, json!([{"asset_id": "LT-17", "name": "Laptop"}])),
+                always("assets_count", count(), 1),
+                always("reminder", json!({"type": "boolean"}), false),
+            ];
+            ("A disabled or deleted account still holds something; the first 100 assets", keys)
+        }
         EventType::TokenExpiring => {
             let kind = json!({"type": "string", "enum": ["token", "oauth_client"]});
             let time = json!({"type": "string", "format": "date-time"});

@@ -57,6 +57,14 @@ collections! {
     OAuthClients = 12, "oauth_client", true, &["secret_sha256"];
     /// Access tokens of OAuth clients.
     AccessTokens = 13, "access_token", false, &["secret_sha256"];
+    /// Who holds what, a row an asset. Its list is audited, as one.
+    Assets = 6, "asset", false, &[];
+    /// The list of equipment that counts.
+    EquipmentLists = 7, "equipment_list", true, &[];
+    /// How far the reporter has come.
+    ReporterPositions = 8, "reporter_position", false, &[];
+    /// What has been told of accounts that are disabled and still hold something.
+    EquipmentNotices = 9, "equipment_notice", false, &[];
 }
 
 impl Collection {

@@ -142,7 +142,8 @@ fn defaults() -> Value {
             "audit": "400d",
             "waves": "90d",
             "deleted_accounts": "90d"
-        }
+        },
+        "equipment": {"schedule": null, "time_zone": "UTC", "email": []}
     })
 }
 

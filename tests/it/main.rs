@@ -16,6 +16,7 @@ mod crash;
 mod cycle;
 mod durability;
 mod entra_cases;
+mod equipment;
 mod interop;
 mod limits;
 mod openapi;

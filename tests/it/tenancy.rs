@@ -37,7 +37,7 @@ const SCIM_ROUTES: [(&str, &str); 23] = [
 ];
 
 /// Every route of the admin API, and one that there is not.
-const ADMIN_ROUTES: [(&str, &str); 25] = [
+const ADMIN_ROUTES: [(&str, &str); 27] = [
     ("GET", "/tenants"),
     ("POST", "/tenants"),
     ("GET", "/tenants/acme"),
@@ -57,6 +57,8 @@ const ADMIN_ROUTES: [(&str, &str); 25] = [
     ("GET", "/tenants/acme/waves"),
     ("GET", "/tenants/acme/waves/{id}"),
     ("GET", "/tenants/acme/changes"),
+    ("PUT", "/tenants/acme/equipment"),
+    ("GET", "/tenants/acme/reports/disabled-with-equipment"),
     ("GET", "/tenants/acme/actors"),
     ("GET", "/tenants/acme/actors/users/{id}"),
     ("GET", "/actors"),

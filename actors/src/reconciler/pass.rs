@@ -24,6 +24,7 @@ pub use self::report::{Held, Page, Report};
 use super::Asked;
 use crate::config::ActiveConfig;
 use crate::error::ChangeError;
+use crate::reporter::ReporterMessage;
 use crate::shared::Shared;
 use crate::tenant::TenantMessage;
 use crate::user::{Cause, RoleChange};
@@ -207,6 +208,7 @@ impl Pass {
                 .with(Operation::PutWave(wave))
                 .telling([event]);
             shared.commit(change).await?;
+            shared.tell_reporter(ReporterMessage::WaveSettled);
         }
         Ok(done)
     }

@@ -14,6 +14,7 @@ use crate::config::ActiveConfig;
 use crate::error::ChangeError;
 use crate::reconciler::ReconcilerMessage;
 use crate::reconciler::pass::{Page, Report};
+use crate::reporter::ReporterMessage;
 use crate::shared::attempt;
 
 /// Times that a change is made again because settings or groups' names moved.
@@ -31,6 +32,7 @@ impl Tenant {
         let settings = attempt!(ATTEMPTS_MAX, self.try_patch_settings(patch, author))?;
         shared.reload_config()?;
         shared.housekeeper_goes_round();
+        shared.tell_reporter(ReporterMessage::SettingsChanged);
         let author = author.clone();
         let message = |reply_to| ReconcilerMessage::SettingsChanged { author, reply_to };
         match self.ask_reconciler(message).await {

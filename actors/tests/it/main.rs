@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod at_once;
 #[cfg(test)]
+mod equipment;
+#[cfg(test)]
 mod failure;
 #[cfg(test)]
 mod holds;

@@ -3,7 +3,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex};
 
-use store::{Changeset, Health, MemoryStore, ReadError, Reply, Snapshot, Store, TenantKey};
+use store::{
+    Changeset, Collection, DocumentKey, Health, MemoryStore, ReadError, Reply, Requirement,
+    Snapshot, Store, TenantKey,
+};
 
 /// A store whose next reads panic, so many of them.
 #[derive(Default)]
@@ -32,6 +35,47 @@ impl Store for PanickingStore {
     }
 
     fn commit(&self, change: Changeset) -> Reply {
+        self.inner.commit(change)
+    }
+
+    fn health(&self) -> Health {
+        self.inner.health()
+    }
+}
+
+/// A store that takes so many more changes, and then none.
+pub(crate) struct FullStore {
+    inner: MemoryStore,
+    room: AtomicUsize,
+}
+
+impl Default for FullStore {
+    fn default() -> Self {
+        Self { inner: MemoryStore::default(), room: AtomicUsize::new(usize::MAX) }
+    }
+}
+
+impl FullStore {
+    pub(crate) fn take_only(&self, changes: usize) {
+        self.room.store(changes, Ordering::SeqCst);
+    }
+}
+
+impl Store for FullStore {
+    fn snapshot(&self) -> Result<Snapshot, ReadError> {
+        self.inner.snapshot()
+    }
+
+    fn commit(&self, mut change: Changeset) -> Reply {
+        let one_less = |room: usize| room.checked_sub(1);
+        if self.room.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_err() {
+            // It demands what is not so.
+            change.require.push(Requirement::Document {
+                collection: Collection::Holds,
+                key: DocumentKey::text("no such document"),
+                revision: Some(0),
+            });
+        }
         self.inner.commit(change)
     }
 

@@ -1,0 +1,91 @@
+//! `/tenants/{t}/reports`.
+
+use access::duration::HumanDuration;
+use access::equipment::report::{Item, State as ItemState, to_csv};
+use actors::equipment::report::{self, Place, Wanted};
+use axum::extract::{Path, RawQuery, State};
+use axum::http::header::{ACCEPT, CONTENT_DISPOSITION};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use serde::Serialize;
+
+use super::page::Parameters;
+use super::problem::Problem;
+use super::{ListRequest, Outcome};
+use crate::answer::{self, CSV, JSON};
+use crate::app::App;
+
+/// Items in a report as CSV.
+const CSV_ITEMS_MAX: usize = 200_000;
+/// What a browser calls the file.
+const CSV_FILE: HeaderValue =
+    HeaderValue::from_static("attachment; filename=\"disabled-with-equipment.csv\"");
+
+/// A page of the report.
+#[derive(Serialize)]
+struct ReportPage {
+    items: Vec<Item>,
+    next_cursor: Option<String>,
+}
+
+/// GET: who is disabled or deleted and still holds something, an item an asset. As CSV it is
+/// given whole.
+pub async fn disabled_with_equipment(
+    State(app): State<App>,
+    Path(tenant): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Outcome {
+    let ListRequest { tenant, parameters, limit, after } =
+        ListRequest::<Place>::read(&app, &tenant, query.as_deref()).await?;
+    let wanted = read_wanted(&parameters)?;
+    let as_csv = prefers_csv(&headers);
+    let limit = if as_csv { CSV_ITEMS_MAX } else { limit };
+    let after = after.filter(|_| !as_csv);
+    let permits = app.scan_permits(tenant.key()).await.ok_or_else(Problem::unavailable)?;
+    let read = tokio::task::spawn_blocking(move || {
+        let (items, next) = report::read(tenant.shared(), &wanted, after, limit)?;
+        drop(permits);
+        if as_csv {
+            return write_csv(&items);
+        }
+        let next_cursor = next.map(|place| place.to_string());
+        Ok(answer::json(StatusCode::OK, JSON, &ReportPage { items, next_cursor }))
+    });
+    read.await.map_err(|_| Problem::unavailable())?
+}
+
+fn write_csv(items: &[Item]) -> Outcome {
+    let csv = to_csv(items).map_err(|error| {
+        tracing::error!(%error, "a report could not be written as CSV");
+        Problem::unavailable()
+    })?;
+    let mut answer = answer::with_body(StatusCode::OK, CSV, csv);
+    answer.headers_mut().insert(CONTENT_DISPOSITION, CSV_FILE);
+    Ok(answer)
+}
+
+fn read_wanted(parameters: &Parameters) -> Result<Wanted, Problem> {
+    let state = match parameters.get("state") {
+        None => Some(ItemState::Held),
+        Some("all") => None,
+        Some(name) => Some(ItemState::from_name(name).ok_or_else(|| {
+            Problem::bad_request("state: expected held, re_enabled, returned or all")
+        })?),
+    };
+    let min_age = parameters.parse::<HumanDuration>("min_age", "a duration such as 30d")?;
+    Ok(Wanted {
+        state,
+        manager: parameters.get("manager").map(str::to_owned),
+        min_age: min_age.map(|age| age.get()),
+    })
+}
+
+/// Whether `text/csv` stands in `Accept` before JSON or anything.
+fn prefers_csv(headers: &HeaderMap) -> bool {
+    let accepted = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut types = accepted
+        .split(',')
+        .map(|range| range.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
+    let first = types.find(|range| ["text/csv", "application/json", "*/*"].contains(&&**range));
+    first.as_deref() == Some("text/csv")
+}
