@@ -131,6 +131,8 @@ mod tests {
             status_since: Timestamp::UNIX_EPOCH,
             role: None,
             lock: None,
+            shadow: None,
+            withheld: None,
             why,
             fields: BTreeMap::new(),
             created_at: Timestamp::UNIX_EPOCH,
