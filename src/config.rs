@@ -65,7 +65,7 @@ pub struct ServeOptions {
     /// password; without it, there are no mails
     #[arg(long, env = "SLACKWATER_SMTP_URL", value_name = "URL", hide_env_values = true)]
     pub smtp_url: Option<String>,
-    /// Who mails are from [default: slackwater@localhost]
+    /// Who mails are from; without it, slackwater@localhost
     #[arg(long, env = "SLACKWATER_SMTP_FROM", value_name = "ADDRESS")]
     pub smtp_from: Option<String>,
 }
