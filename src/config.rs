@@ -13,7 +13,7 @@ use access::duration::HumanDuration;
 use clap::Args;
 use serde::Deserialize;
 
-use crate::mail::{InvalidMailer, SmtpMailer};
+use crate::mail::{InvalidMailer, SmtpMailer, mailbox};
 
 /// Characters that an operator token must have: a shorter one can be guessed.
 const ADMIN_TOKEN_CHARS_MIN: usize = 8;
@@ -70,7 +70,7 @@ pub struct ServeOptions {
     /// password; without it, there are no mails
     #[arg(long, env = "SLACKWATER_SMTP_URL", value_name = "URL", hide_env_values = true)]
     pub smtp_url: Option<String>,
-    /// Who mails are from [default: slackwater@localhost]
+    /// Who mails are from; without it, slackwater@localhost
     #[arg(long, env = "SLACKWATER_SMTP_FROM", value_name = "ADDRESS")]
     pub smtp_from: Option<String>,
 }
@@ -130,6 +130,9 @@ impl ServeOptions {
         ];
         let [listen_origin, drain_origin, url_origin, smtp_url_origin, smtp_from_origin] = origins;
         let smtp_from = self.smtp_from.or(file.smtp_from);
+        if let Some(from) = &smtp_from {
+            mailbox(from).map_err(|error| ConfigError::new(&smtp_from_origin, &error))?;
+        }
         let mailer = self.smtp_url.or(file.smtp_url).filter(|url| !url.is_empty());
         let mailer = mailer.map(|url| SmtpMailer::new(&url, smtp_from.as_deref())).transpose();
         let mailer = mailer.map_err(|error| match error {
@@ -231,6 +234,7 @@ mod tests {
             ("public_url = \"x\"", "public_url"),
             ("smtp_url = \"x\"", "smtp_url"),
             ("smtp_url = \"smtp://h\"\nsmtp_from = \"x\"", "smtp_from"),
+            ("smtp_from = \"x\"", "smtp_from"),
         ] {
             let error = with_file(text, ServeOptions::default()).unwrap_err();
             assert!(error.origin.ends_with(&format!(": {name}")), "{error}");

@@ -42,7 +42,7 @@ impl SmtpMailer {
     /// A mailer for the server at `url`, with mails from `from`. `smtps` is TLS; `smtp` is TLS by
     /// STARTTLS if `?tls=required` says so, or if there is a password that would go over a network.
     pub fn new(url: &str, from: Option<&str>) -> Result<Self, InvalidMailer> {
-        let from = from.unwrap_or(FROM_DEFAULT).parse().map_err(|_| InvalidMailer::From)?;
+        let from = mailbox(from.unwrap_or(FROM_DEFAULT))?;
         let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(&secured(url))
             .map_err(|_| InvalidMailer::Url)?
             .timeout(Some(STEP_WAIT_MAX))
@@ -87,6 +87,11 @@ impl Mailer for SmtpMailer {
         }
         .boxed()
     }
+}
+
+/// Reads who mails are from.
+pub fn mailbox(text: &str) -> Result<Mailbox, InvalidMailer> {
+    text.parse().map_err(|_| InvalidMailer::From)
 }
 
 /// The address with TLS demanded where a password would else go over a network in the clear.

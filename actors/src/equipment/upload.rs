@@ -18,8 +18,8 @@ use crate::reporter::ReporterMessage;
 use crate::service::Tenant;
 use crate::shared::Shared;
 
-/// Rows that are written in one transaction.
-const ROWS_PER_COMMIT: usize = 1_000;
+/// Rows that are written in one transaction: so few that whoever commits behind it hardly waits.
+const ROWS_PER_COMMIT: usize = 500;
 /// Accounts that are read at once.
 const ACCOUNTS_AT_ONCE: usize = 512;
 /// How long an upload waits for the one before it.

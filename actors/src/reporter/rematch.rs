@@ -58,6 +58,9 @@ pub(crate) fn find_all(
     accounts: &BTreeSet<UserId>,
 ) -> Result<Vec<AssetRow>, ReadError> {
     let (mut all, mut after) = (Vec::new(), None);
+    if accounts.is_empty() {
+        return Ok(all);
+    }
     loop {
         let found = find(snapshot, tenant, generation, after.as_ref(), accounts)?;
         all.extend(found.matched);

@@ -14,7 +14,7 @@ use crate::error::ChangeError;
 use crate::shared::Shared;
 
 /// Rows that are removed in one transaction.
-const ROWS_PER_COMMIT: usize = 1_000;
+const ROWS_PER_COMMIT: usize = 500;
 /// Notices that are looked through at once.
 const NOTICES_AT_ONCE: usize = 100;
 
