@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
 use crate::config::ActiveConfig;
+use crate::courier::egress::Outbound;
 use crate::error::ChangeError;
 use crate::service::{Limits, Tenant};
 use crate::shared::Shared;
@@ -59,6 +60,7 @@ pub(crate) struct DirectoryArguments {
     pub(crate) limits: Limits,
     pub(crate) tenants: Tenants,
     pub(crate) permits: Arc<Semaphore>,
+    pub(crate) outbound: Arc<Outbound>,
 }
 
 /// The actor; see the module.
@@ -147,7 +149,7 @@ impl DirectoryState {
         if let Some(live) = self.live(&tenant.id, tenant.key) {
             return Ok(live);
         }
-        let DirectoryArguments { store, clock, limits, permits, .. } = &self.arguments;
+        let DirectoryArguments { store, clock, limits, permits, outbound, .. } = &self.arguments;
         let snapshot = store.snapshot()?;
         let config = snapshot.config(tenant.key)?.ok_or(ChangeError::NotFound)?;
         let feed = snapshot.counts(tenant.key)?.feed;
@@ -160,6 +162,7 @@ impl DirectoryState {
             Arc::clone(store),
             Arc::clone(clock),
             limits.in_flight_per_tenant_max,
+            Arc::clone(outbound),
         ));
         // Taken up before any request can come, so that requests belong to it.
         if let Some(open) = open {

@@ -5,6 +5,7 @@
 //! └─ TenantActor            routes; counts the wave; bounds what is in flight
 //!    ├─ UserActor …         the only writer of one user and its account
 //!    ├─ GroupActor …        the only writer of one group
+//!    ├─ CourierActor …      brings events to one webhook's receiver
 //!    └─ ReconcilerActor     settle timer, random sweep timer, passes
 //! ```
 //!
@@ -21,11 +22,13 @@
 
 pub mod clock;
 pub mod config;
+pub mod courier;
 pub mod error;
 pub mod observe;
 pub mod reconciler;
 pub mod service;
 pub mod shared;
+pub mod vault;
 pub mod version;
 
 mod directory;

@@ -18,6 +18,7 @@ use store::{Changeset, Operation, Record, Store, TenantKey};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::clock::Clock;
+use crate::courier::egress::Outbound;
 use crate::directory::{DirectoryActor, DirectoryArguments, DirectoryMessage, Tenants};
 use crate::error::ChangeError;
 use crate::group::GroupMessage;
@@ -31,6 +32,7 @@ use crate::version::Precondition;
 
 mod settings;
 mod tokens;
+pub mod webhooks;
 
 /// How long a request may wait for its actor's answer. Entra gives up after 60 s.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(20);
@@ -88,11 +90,21 @@ pub struct Tenant {
 }
 
 impl Service {
-    /// Starts the directory.
+    /// Starts the directory, without a way out for webhooks.
     pub async fn start(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         limits: Limits,
+    ) -> Result<Self, ChangeError> {
+        Self::start_with(store, clock, limits, Outbound::none()).await
+    }
+
+    /// Starts the directory.
+    pub async fn start_with(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        limits: Limits,
+        outbound: Outbound,
     ) -> Result<Self, ChangeError> {
         let tenants = Tenants::default();
         let arguments = DirectoryArguments {
@@ -101,6 +113,7 @@ impl Service {
             tenants: Arc::clone(&tenants),
             permits: Arc::new(Semaphore::new(limits.in_flight_max)),
             limits,
+            outbound: Arc::new(outbound),
         };
         let (directory, _) = DirectoryActor::spawn(None, DirectoryActor, arguments)
             .await
@@ -155,7 +168,10 @@ impl Service {
 
     /// Stops all actors: what they had taken on is finished, for at most `wait`.
     pub async fn stop(&self, wait: Duration) {
-        for tenant in self.live_tenants() {
+        let tenants = self.live_tenants();
+        let couriers = tenants.iter().map(|tenant| tenant.shared.stop_couriers(wait / 2));
+        futures_util::future::join_all(couriers).await;
+        for tenant in tenants {
             tenant.stop("the service is stopping");
         }
         if self.directory.stop_and_wait(None, Some(wait)).await.is_err() {

@@ -10,6 +10,7 @@
 //! the longest idle ones where too many are live, are drained.
 
 mod children;
+mod couriers;
 mod create;
 
 use std::sync::Arc;
@@ -17,13 +18,14 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use access::wave::later;
-use access::{GroupId, UserId};
+use access::{GroupId, UserId, WebhookId};
 use jiff::Timestamp;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 use scim::resource::Created;
 use store::Record;
 
 use self::children::{ChildKind, Children, Ended};
+use self::couriers::Couriers;
 use crate::error::ChangeError;
 use crate::group::{GroupActor, GroupArguments, GroupMessage};
 use crate::observe::Observed;
@@ -70,6 +72,10 @@ pub(crate) enum TenantMessage {
     Passivate,
     /// Start the reconciler again. Sent by its own timer.
     StartReconciler,
+    /// Start the couriers of all webhooks that have none.
+    StartCouriers,
+    /// Start a webhook's courier, unless there is one.
+    StartCourier(WebhookId),
 }
 
 /// What a tenant actor is started with.
@@ -90,6 +96,7 @@ pub(crate) struct TenantState {
     groups: Children<Groups>,
     reconciler_rest: Duration,
     reconciler_started_at: Timestamp,
+    couriers: Couriers,
 }
 
 impl Actor for TenantActor {
@@ -110,9 +117,12 @@ impl Actor for TenantActor {
             groups: Children::new(groups, &limits, node_live),
             reconciler_started_at: shared.clock.now(),
             reconciler_rest: RECONCILER_REST_MIN,
+            couriers: Couriers::new(Arc::clone(&shared)),
             shared,
         };
         state.start_reconciler(&myself).await?;
+        // Its own mailbox is open by now.
+        let _ = myself.cast(TenantMessage::StartCouriers);
         myself.send_interval(PASSIVATION_EVERY, || TenantMessage::Passivate);
         Ok(state)
     }
@@ -142,6 +152,8 @@ impl Actor for TenantActor {
                     state.rest_reconciler(&myself);
                 }
             }
+            TenantMessage::StartCouriers => state.couriers.start_all(&myself).await,
+            TenantMessage::StartCourier(id) => state.couriers.start(&myself, id).await,
         }
         state.shared.tenant_observed.end();
         Ok(())
@@ -171,6 +183,8 @@ impl Actor for TenantActor {
             for message in held {
                 state.groups.route(&myself, id, message).await;
             }
+        } else if state.couriers.ended(&myself, id, failure.as_deref()) {
+            // It is started again after a rest, if it failed.
         } else {
             state.shared.set_reconciler(None);
             if let Some(error) = failure {
