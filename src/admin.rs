@@ -13,6 +13,7 @@ pub mod settings;
 pub mod tenants;
 pub mod tokens;
 pub mod waves;
+pub mod webhooks;
 
 use std::convert::Infallible;
 use std::str::FromStr;
@@ -57,6 +58,14 @@ pub fn router(app: App) -> Router<App> {
         .route("/waves", get(waves::list))
         .route("/waves/{wave}", get(waves::show))
         .route("/changes", get(changes::list))
+        .route("/webhooks", get(webhooks::list).post(webhooks::create))
+        .route(
+            "/webhooks/{webhook}",
+            get(webhooks::show).patch(webhooks::patch).delete(webhooks::delete),
+        )
+        .route("/webhooks/{webhook}/test", post(webhooks::test))
+        .route("/webhooks/{webhook}/deliveries", get(webhooks::deliveries))
+        .route("/webhooks/{webhook}/replay", post(webhooks::replay))
         .route("/actors", get(actors::tenant))
         .route("/actors/users/{user}", get(actors::user));
     Router::new()

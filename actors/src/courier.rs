@@ -115,7 +115,7 @@ pub(crate) struct CourierState {
     failed_lanes: BTreeSet<String>,
     /// While the circuit is open: when the next probe is sent, and what the last one was.
     probe_at: Timestamp,
-    probed: u64,
+    probed: Probed,
     /// Why the webhook is to be disabled.
     to_disable: Option<String>,
     write_at: Option<Timestamp>,
@@ -131,6 +131,13 @@ pub(crate) struct CourierState {
 struct InFlight {
     what: Sent,
     is_probe: bool,
+}
+
+/// What was sent last: probes take turns.
+#[derive(Default)]
+struct Probed {
+    fresh: u64,
+    waiting: u64,
 }
 
 /// What was sent.
@@ -232,7 +239,7 @@ impl CourierState {
             failures: 0,
             failed_lanes: BTreeSet::new(),
             probe_at: shared.clock.now(),
-            probed: 0,
+            probed: Probed::default(),
             to_disable: None,
             write_at: None,
             rest_until: None,

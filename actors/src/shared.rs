@@ -32,6 +32,9 @@ const WAVE_SAVED_EVERY_MS: i64 = 1_000;
 /// How long a change may wait for the disk.
 const COMMIT_WAIT_MAX: Duration = Duration::from_secs(15);
 
+/// A live courier and its counters.
+pub(crate) type LiveCourier = (ActorRef<CourierMessage>, Arc<Observed>);
+
 /// What the actors of one tenant share.
 pub struct Shared {
     /// The tenant's number in the store.
@@ -56,7 +59,7 @@ pub struct Shared {
     next_sweep: Mutex<Option<Timestamp>>,
     /// The way out for couriers.
     pub(crate) outbound: Arc<Outbound>,
-    couriers: RwLock<HashMap<WebhookId, (ActorRef<CourierMessage>, Arc<Observed>)>>,
+    couriers: RwLock<HashMap<WebhookId, LiveCourier>>,
     /// Held while the tenant's webhooks are changed.
     pub(crate) webhooks: tokio::sync::Mutex<()>,
 }
@@ -361,10 +364,7 @@ impl Shared {
     }
 
     /// A webhook's courier, if it is live.
-    pub(crate) fn courier(
-        &self,
-        webhook: WebhookId,
-    ) -> Option<(ActorRef<CourierMessage>, Arc<Observed>)> {
+    pub(crate) fn courier(&self, webhook: WebhookId) -> Option<LiveCourier> {
         read(&self.couriers).get(&webhook).cloned()
     }
 

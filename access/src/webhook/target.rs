@@ -129,14 +129,15 @@ fn is_forbidden_v6(address: Ipv6Addr) -> bool {
     match segments {
         // IPv4 in IPv6: what is inside counts.
         [0, 0, 0, 0, 0, 0xffff, ..] => is_forbidden_v4(embedded),
-        // Unspecified, loopback, the old form of IPv4 in IPv6, and the rest of that block; NAT64:
-        // nothing in these can be told to be public.
-        [0, ..] | [0x0064, 0xff9b, ..] => true,
-        // Discarded; Teredo and other protocol assignments; documentation; 6to4.
-        [0x0100, 0, 0, 0, ..] | [0x2001, 0..=0x01ff, ..] | [0x2001, 0x0db8, ..] | [0x2002, ..] => {
-            true
-        }
-        [0x3fff, 0..=0x0fff, ..] => true,
+        // Unspecified, loopback, the old form of IPv4 in IPv6, and the rest of that block; 6to4;
+        // NAT64: nothing in these can be told to be public.
+        [0 | 0x2002, ..]
+        | [0x0064, 0xff9b, ..]
+        // Discarded.
+        | [0x0100, 0, 0, 0, ..]
+        // Teredo and other protocol assignments; documentation.
+        | [0x2001, 0..=0x01ff | 0x0db8, ..]
+        | [0x3fff, 0..=0x0fff, ..] => true,
         // Only 2000::/3 is given out to the public; that leaves out unique local, link-local,
         // site-local and multicast addresses.
         _ => first & 0xe000 != 0x2000,

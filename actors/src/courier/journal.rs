@@ -130,12 +130,11 @@ impl Journal {
     ) -> Result<Changeset, ReadError> {
         let mut changeset = empty.with(Operation::put(position)?);
         for (seq, change) in &self.changes {
-            changeset = changeset.with(match change {
-                Some(delivery) => Operation::put(delivery)?,
-                None => {
-                    let key = DocumentKey::webhook(position.webhook).then_number(*seq);
-                    Operation::delete::<Delivery>(key)
-                }
+            changeset = changeset.with(if let Some(delivery) = change {
+                Operation::put(delivery)?
+            } else {
+                let key = DocumentKey::webhook(position.webhook).then_number(*seq);
+                Operation::delete::<Delivery>(key)
             });
         }
         Ok(changeset)

@@ -35,7 +35,7 @@ pub(crate) struct WaitingHead {
 /// What is to be delivered, and in which order.
 #[derive(Debug, Default)]
 pub(crate) struct Lanes {
-    lanes: HashMap<String, Lane>,
+    by_name: HashMap<String, Lane>,
     /// Fresh heads that may be sent.
     ready: BTreeMap<u64, String>,
     /// Waiting heads, by the time of their next attempt.
@@ -105,12 +105,12 @@ impl Lanes {
 
     /// Whether an event waits; entries that do are not taken from the feed again.
     pub(crate) fn is_waiting(&self, lane: &str, seq: u64) -> bool {
-        self.lanes.get(lane).is_some_and(|lane| lane.waiting.contains(&seq))
+        self.by_name.get(lane).is_some_and(|lane| lane.waiting.contains(&seq))
     }
 
     /// Whether events of this lane wait, so that what comes after them waits too.
     pub(crate) fn is_blocked(&self, lane: &str) -> bool {
-        self.lanes.get(lane).is_some_and(|lane| !lane.waiting.is_empty())
+        self.by_name.get(lane).is_some_and(|lane| !lane.waiting.is_empty())
     }
 
     /// When the next waiting event is due.
@@ -167,7 +167,7 @@ impl Lanes {
     pub(crate) fn take_due(&mut self, now: Timestamp) -> Option<WaitingHead> {
         let (&(at, seq), lane) = self.due.first_key_value().filter(|((at, _), _)| *at <= now)?;
         let lane = lane.clone();
-        self.take_waiting(at, seq, lane, now)
+        Some(self.take_waiting(at, seq, lane, now))
     }
 
     /// Takes the first waiting head after the entry `after`, or else the first, due or not.
@@ -175,7 +175,7 @@ impl Lanes {
         let in_turn = |((_, seq), _): &(&(Timestamp, u64), &String)| (*seq <= after, *seq);
         let (&(at, seq), lane) = self.due.iter().min_by_key(in_turn)?;
         let lane = lane.clone();
-        self.take_waiting(at, seq, lane, now)
+        Some(self.take_waiting(at, seq, lane, now))
     }
 
     fn take_waiting(
@@ -184,9 +184,9 @@ impl Lanes {
         seq: u64,
         lane: String,
         now: Timestamp,
-    ) -> Option<WaitingHead> {
+    ) -> WaitingHead {
         self.change(&lane, |lane| lane.in_flight = true);
-        Some(WaitingHead { seq, lane, is_due: at <= now })
+        WaitingHead { seq, lane, is_due: at <= now }
     }
 
     /// Whether there is anything that may be sent, sooner or later.
@@ -237,7 +237,7 @@ impl Lanes {
 
     /// Changes a lane, and finds out anew which of its events may be sent.
     fn change(&mut self, name: &str, change: impl FnOnce(&mut Lane)) {
-        let mut lane = self.lanes.remove(name).unwrap_or_else(Lane::new);
+        let mut lane = self.by_name.remove(name).unwrap_or_else(Lane::new);
         if let Some(seq) = lane.waiting.first() {
             self.due.remove(&(lane.next_at, *seq));
         }
@@ -253,7 +253,7 @@ impl Lanes {
             }
         }
         if lane.in_flight || !lane.waiting.is_empty() || !lane.fresh.is_empty() {
-            self.lanes.insert(name.to_owned(), lane);
+            self.by_name.insert(name.to_owned(), lane);
         }
     }
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::attempt::Outcome;
 use super::journal::DEAD_MAX;
 use super::supply::WAITING_MAX;
-use super::{CourierState, InFlight, SLOW_FROM, Sent};
+use super::{CourierState, InFlight, Probed, SLOW_FROM, Sent};
 
 /// Failures in a row, in more than one lane, that open the circuit.
 const FAILURES_TO_OPEN: usize = 5;
@@ -97,7 +97,7 @@ impl CourierState {
         );
         self.position.circuit_open_since = Some(now);
         self.position.probes = 0;
-        self.probed = 0;
+        self.probed = Probed::default();
         self.rest_before_probe(outcome);
     }
 
@@ -190,7 +190,7 @@ impl CourierState {
             next_attempt_at: None,
             last_status: outcome.status,
             last_error: outcome.error.clone(),
-            entry: delivery.entry.clone().or(entry.ok().flatten()),
+            entry: delivery.entry.clone().or_else(|| entry.ok().flatten()),
             ..delivery
         });
         if self.journal.dead_count() >= DEAD_MAX {

@@ -23,12 +23,12 @@ const LOOKED_AT_MAX: usize = 1_000;
 impl CourierState {
     /// Reads ahead as far as there is room. Answers whether there is more to read at once.
     pub(super) fn refill(&mut self) -> Result<bool, ReadError> {
-        // While the circuit is open one event is enough to see whether the endpoint is back.
-        let room = if self.is_open() { 1 } else { FRESH_MAX };
-        if self.lanes.fresh() >= room / 2 + 1
-            || self.lanes.fresh_bytes() >= FRESH_BYTES_MAX
-            || self.is_open() && self.lanes.has_any()
-        {
+        // While the circuit is open, one more event for each probe: whether the endpoint is down, or
+        // only what was tried so far cannot be taken, another lane will tell.
+        let probes = self.position.probes;
+        let room = if self.is_open() { FRESH_MAX.min(1 + probes) } else { FRESH_MAX };
+        let is_stocked = if self.is_open() { room - 1 } else { room / 2 };
+        if self.lanes.fresh() > is_stocked || self.lanes.fresh_bytes() >= FRESH_BYTES_MAX {
             return Ok(false);
         }
         let snapshot = self.shared.snapshot()?;
@@ -71,7 +71,8 @@ impl CourierState {
                 body: body_of(entry),
                 lane,
             };
-            if self.lanes.is_blocked(&event.lane) && self.lanes.waiting() < WAITING_MAX {
+            let has_room = !self.is_open() && self.lanes.waiting() < WAITING_MAX;
+            if has_room && self.lanes.is_blocked(&event.lane) {
                 self.make_wait(&event);
             } else {
                 self.lanes.push(event);
@@ -140,14 +141,17 @@ impl CourierState {
         // event that its receiver cannot take must not keep the circuit open.
         let waiting_first = !is_open || !self.position.probes.is_multiple_of(2);
         for take_waiting in [waiting_first, !waiting_first] {
-            while take_waiting {
+            loop {
+                if !take_waiting {
+                    break;
+                }
                 let head = if is_open {
-                    self.lanes.take_waiting_after(self.probed, now)
+                    self.lanes.take_waiting_after(self.probed.waiting, now)
                 } else {
                     self.lanes.take_due(now)
                 };
                 let Some(head) = head else { break };
-                self.probed = head.seq;
+                self.probed.waiting = head.seq;
                 if let Some(next) = self.waiting_event(&head.lane, head.seq, head.is_due)? {
                     return Ok(Some(next));
                 }
@@ -155,9 +159,9 @@ impl CourierState {
             if take_waiting {
                 continue;
             }
-            let after = if is_open { self.probed } else { 0 };
+            let after = if is_open { self.probed.fresh } else { 0 };
             if let Some(fresh) = self.lanes.take_ready(after).or_else(|| self.lanes.take_ready(0)) {
-                self.probed = fresh.seq;
+                self.probed.fresh = fresh.seq;
                 let (id, body) = (fresh.webhook_id.clone(), fresh.body.clone());
                 return Ok(Some((Sent::Fresh(Box::new(fresh)), id, body)));
             }

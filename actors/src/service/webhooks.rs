@@ -177,8 +177,8 @@ impl Tenant {
         author: Author,
     ) -> Result<(Webhook, String), WebhookError> {
         let shared = &self.shared;
-        let _changing = shared.webhooks.lock().await;
         self.check_url(&new.url).await?;
+        let _changing = shared.webhooks.lock().await;
         check_rate(new.requests_per_second)?;
         let snapshot = shared.snapshot()?;
         if snapshot.documents::<Webhook>(self.key(), None, WEBHOOKS_MAX)?.len() >= WEBHOOKS_MAX {
@@ -424,7 +424,7 @@ fn check_there(after: u64, counts: store::snapshot::Counts) -> Result<(), Webhoo
     Ok(())
 }
 
-/// When a webhook was made, or is to be shown: whether it works.
+/// Whether a webhook is behind for a reason.
 pub fn is_failing(position: &Position) -> bool {
     position.circuit_open_since.is_some() || position.waiting > 0 || position.trouble.is_some()
 }

@@ -11,6 +11,8 @@ mod mappings;
 #[cfg(test)]
 mod operator;
 #[cfg(test)]
+mod receiver;
+#[cfg(test)]
 mod restart;
 #[cfg(test)]
 mod settings;
@@ -24,3 +26,5 @@ mod tenancy;
 mod test_tenant;
 #[cfg(test)]
 mod waves;
+#[cfg(test)]
+mod webhooks;
