@@ -20,3 +20,4 @@ mod limits;
 mod server;
 mod tenancy;
 mod tidy;
+mod webhooks;

@@ -108,9 +108,11 @@ impl Lanes {
         self.by_name.get(lane).is_some_and(|lane| lane.waiting.contains(&seq))
     }
 
-    /// Whether events of this lane wait, so that what comes after them waits too.
+    /// Whether the next event of this lane is to wait: others do, and none that is fresh comes
+    /// before it.
     pub(crate) fn is_blocked(&self, lane: &str) -> bool {
-        self.by_name.get(lane).is_some_and(|lane| !lane.waiting.is_empty())
+        let is_blocked = |lane: &Lane| !lane.waiting.is_empty() && lane.fresh.is_empty();
+        self.by_name.get(lane).is_some_and(is_blocked)
     }
 
     /// When the next waiting event is due.
@@ -324,6 +326,18 @@ mod tests {
         assert_eq!(lanes.take_due(at(5)).unwrap().seq, 1);
         lanes.done("a", 1);
         assert_eq!(lanes.take_ready(0).unwrap().seq, 2);
+    }
+
+    #[test]
+    fn nothing_waits_that_comes_after_something_fresh() {
+        let mut lanes = lanes(&[(1, "a"), (2, "a")]);
+        assert!(!lanes.is_blocked("a"));
+        lanes.take_ready(0);
+        lanes.rest("a", 1, at(5));
+
+        assert!(!lanes.is_blocked("a"), "2 is fresh, so 3 must not overtake it");
+        assert_eq!(lanes.drain_fresh("a", 10).len(), 1);
+        assert!(lanes.is_blocked("a"));
     }
 
     #[test]

@@ -248,8 +248,10 @@ impl Tenant {
         if patch.rotate_secret {
             let overlap = patch.rotate_overlap.unwrap_or(ROTATE_OVERLAP);
             let (secret, new) = self.make_secret(id)?;
-            // Two live secrets at most: the current one and the one before.
+            // Two live secrets at most: the current one and the one before, if that can be read.
             webhook.secrets.truncate(1);
+            let vault = &shared.outbound.vault;
+            webhook.secrets.retain(|secret| vault.open(&secret.sealed, &owner).is_ok());
             for old in &mut webhook.secrets {
                 old.until = Some(later(now, overlap));
             }

@@ -454,10 +454,19 @@ async fn with_another_key_nothing_is_sent_and_the_webhook_says_why() {
     assert!(acme.hook_state(id).1.trouble.unwrap().contains("another key"));
     acme.service.stop(secs(1)).await;
 
-    let acme = TestTenant::sending_again(store, acme.now(), right()).await;
+    let acme = TestTenant::sending_again(Arc::clone(&store), acme.now(), right()).await;
     acme.advance(secs(5)).await;
     assert_eq!(sorted(receiver.taken()), acme.all());
     assert_eq!(acme.hook_state(id).1.trouble, None);
+    acme.service.stop(secs(1)).await;
+
+    // A new secret needs nothing of the old key.
+    let wrong = receiver.outbound_with(Vault::new(Some(&[2; 32])));
+    let acme = TestTenant::sending_again(store, acme.now(), wrong).await;
+    acme.patch_hook(id, WebhookPatch { rotate_secret: true, ..WebhookPatch::default() }).await;
+    acme.create_user("bob").await;
+    acme.settle().await;
+    assert_eq!(sorted(receiver.taken()), acme.all());
 }
 
 #[tokio::test(start_paused = true)]
