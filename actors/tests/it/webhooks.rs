@@ -1,6 +1,7 @@
 //! Webhooks: every event arrives, in the order of its account, whatever the receiver does.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use access::webhook::{Delivery, DeliveryState, Position, Webhook};
@@ -8,7 +9,7 @@ use access::{EventType, UserId, WebhookId};
 use actors::service::webhooks::{NewWebhook, Replay, WebhookError, WebhookPatch};
 use actors::vault::Vault;
 use serde_json::{Value, json};
-use store::{MemoryStore, Store};
+use store::{Changeset, Log, MemoryStore, Operation, Store};
 
 use crate::receiver::{Does, Receiver};
 use crate::test_tenant::{OPERATOR, TestTenant, mins, secs};
@@ -504,4 +505,80 @@ async fn a_test_sends_a_sample_and_shows_the_answer() {
     let report = acme.tenant.test_webhook(id).await.unwrap();
     assert!(!report.delivered && report.duration <= secs(17), "{report:?}");
     assert!(acme.all().is_empty(), "it is not in the feed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_fails_at_random_arrives_in_the_order_of_its_account_also_over_restarts() {
+    let store = Arc::new(MemoryStore::default());
+    let receiver = Receiver::new();
+    let mut acme = TestTenant::sending(store.clone(), receiver.outbound()).await;
+    let id = acme.hook(URL).await;
+    let mut users = Vec::new();
+    for n in 0..20 {
+        users.push(acme.create_user(&format!("user-{n}")).await);
+    }
+    // A small generator of its own: the same numbers in every run.
+    let seed = AtomicU64::new(1);
+    receiver.does(move |_| {
+        let draw = seed.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed).rotate_left(17) % 10;
+        match draw {
+            0..3 => Does::Answer(503),
+            3..5 => Does::Takes(Duration::from_millis(700 * draw)),
+            _ => Does::Answer(200),
+        }
+    });
+
+    for life in 0..4 {
+        acme.change_roles(&users, 10).await;
+        acme.advance(secs(life * 20)).await;
+        acme.service.stop(secs(1)).await;
+        let again: Arc<dyn Store> = store.clone();
+        acme = TestTenant::sending_again(again, acme.now(), receiver.outbound()).await;
+    }
+    acme.advance(hours(48)).await;
+    receiver.does(|_| Does::Answer(200));
+    acme.advance(hours(48)).await;
+
+    let mut taken = sorted(receiver.taken());
+    taken.dedup();
+    assert_eq!(taken, acme.all());
+    for (account, numbers) in receiver.taken_by_account() {
+        let mut newest = 0;
+        let first_times: Vec<u64> = numbers
+            .iter()
+            .copied()
+            .filter(|n| {
+                let is_new = *n > newest;
+                newest = newest.max(*n);
+                is_new
+            })
+            .collect();
+        let mut distinct = sorted(numbers.clone());
+        distinct.dedup();
+        assert_eq!(first_times, distinct, "{account}: {numbers:?}");
+    }
+    let (_, position) = acme.hook_state(id);
+    assert_eq!((position.waiting, position.dead), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_retention_took_before_it_was_delivered_is_told() {
+    let (acme, receiver, id) = started().await;
+    acme.patch_hook(id, WebhookPatch { active: Some(false), ..WebhookPatch::default() }).await;
+    let user = acme.create_user("ada").await;
+    acme.change_roles(&[user], 9).await;
+    let trim = Operation::Trim { log: Log::Feed, last: 4, rows_max: 100 };
+    let change = Changeset::new(acme.tenant.key(), acme.now(), None).with(trim);
+    acme.service.store().commit(change).wait().await.unwrap();
+
+    acme.patch_hook(id, WebhookPatch { active: Some(true), ..WebhookPatch::default() }).await;
+    acme.advance(secs(3)).await;
+
+    assert_eq!(receiver.taken()[..6], [5, 6, 7, 8, 9, 10]);
+    let [missing] = acme.deliveries(id, DeliveryState::Dead).try_into().unwrap();
+    assert_eq!((missing.seq, missing.missing_to), (1, Some(4)));
+    let too_old = acme.tenant.replay_webhook(id, Replay::After(3)).await;
+    assert!(matches!(too_old, Err(WebhookError::Trimmed { oldest: 5 })), "{too_old:?}");
+    acme.tenant.replay_webhook(id, Replay::DeadLetters).await.unwrap();
+    assert_eq!(acme.hook_state(id).1.dead, 0, "the notice was read");
 }
