@@ -57,7 +57,8 @@ pub struct ServeOptions {
     /// Lets webhooks reach private, loopback and link-local addresses, and http [default: false]
     #[arg(
         long, env = "SLACKWATER_ALLOW_PRIVATE_WEBHOOKS", value_name = "BOOL",
-        num_args = 0..=1, default_missing_value = "true"
+        num_args = 0..=1, default_missing_value = "true",
+        value_parser = clap::builder::BoolishValueParser::new()
     )]
     pub allow_private_webhooks: Option<bool>,
     /// The key that secrets are encrypted with: the base64 of 32 bytes; better given by the

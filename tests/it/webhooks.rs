@@ -25,7 +25,7 @@ async fn serve(home: &Home, key: Option<&str>) -> Server {
     let mut command = home.serve();
     command
         .env("SLACKWATER_ADMIN_TOKEN", OPERATOR_TOKEN)
-        .env("SLACKWATER_ALLOW_PRIVATE_WEBHOOKS", "true");
+        .env("SLACKWATER_ALLOW_PRIVATE_WEBHOOKS", "1");
     if let Some(key) = key {
         command.env("SLACKWATER_SECRET_KEY", key);
     }
