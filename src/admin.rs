@@ -21,6 +21,7 @@ pub mod settings;
 pub mod tenants;
 pub mod tokens;
 pub mod waves;
+pub mod webhooks;
 
 use std::convert::Infallible;
 use std::str::FromStr;
@@ -83,7 +84,7 @@ pub fn routes() -> OpenApiRouter<App> {
 
 /// The admin API, for those who have the operator token.
 pub fn router(app: App) -> Router<App> {
-    use axum::routing::{delete, get, put};
+    use axum::routing::{delete, get, post, put};
     let tenant = Router::new()
         .route("/oauth-clients", get(oauth_clients::list).post(oauth_clients::create))
         .route("/oauth-clients/{client}", delete(oauth_clients::delete))
@@ -91,7 +92,15 @@ pub fn router(app: App) -> Router<App> {
         .route("/parked", get(parked::list))
         .route("/health", get(health::show))
         .route("/equipment", put(equipment::replace))
-        .route("/reports/disabled-with-equipment", get(reports::disabled_with_equipment));
+        .route("/reports/disabled-with-equipment", get(reports::disabled_with_equipment))
+        .route("/webhooks", get(webhooks::list).post(webhooks::create))
+        .route(
+            "/webhooks/{webhook}",
+            get(webhooks::show).patch(webhooks::patch).delete(webhooks::delete),
+        )
+        .route("/webhooks/{webhook}/test", post(webhooks::test))
+        .route("/webhooks/{webhook}/deliveries", get(webhooks::deliveries))
+        .route("/webhooks/{webhook}/replay", post(webhooks::replay));
     Router::from(routes())
         .nest("/tenants/{tenant}", tenant)
         .route("/audit", get(audit::of_service))

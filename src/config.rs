@@ -10,6 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use access::duration::HumanDuration;
+use actors::vault::VaultKey;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use clap::Args;
 use serde::Deserialize;
 
@@ -59,6 +62,17 @@ pub struct ServeOptions {
     /// What to log, for example "info" or "warn,slackwater=debug" [default: info]
     #[arg(long, env = "SLACKWATER_LOG", value_name = "FILTER")]
     pub log: Option<String>,
+    /// Lets webhooks reach private, loopback and link-local addresses, and http [default: false]
+    #[arg(
+        long, env = "SLACKWATER_ALLOW_PRIVATE_WEBHOOKS", value_name = "BOOL",
+        num_args = 0..=1, default_missing_value = "true",
+        value_parser = clap::builder::BoolishValueParser::new()
+    )]
+    pub allow_private_webhooks: Option<bool>,
+    /// The key that secrets are encrypted with: the base64 of 32 bytes; better given by the
+    /// variable. Without it secrets are kept unencrypted
+    #[arg(long, env = "SLACKWATER_SECRET_KEY", value_name = "BASE64", hide_env_values = true)]
+    pub secret_key: Option<String>,
     /// A TOML file with these options as keys
     #[arg(long, env = "SLACKWATER_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -88,6 +102,8 @@ struct File {
     log: Option<String>,
     smtp_url: Option<String>,
     smtp_from: Option<String>,
+    allow_private_webhooks: Option<bool>,
+    secret_key: Option<String>,
 }
 
 /// What `serve` runs with.
@@ -111,6 +127,20 @@ pub struct Config {
     pub admin_token: Option<String>,
     /// Sends e-mails, if a server is configured.
     pub mailer: Option<Arc<SmtpMailer>>,
+    /// Whether webhooks may reach private addresses.
+    pub allow_private_webhooks: bool,
+    /// What secrets are encrypted with.
+    pub secret_key: Option<SecretKey>,
+}
+
+/// A key that does not show itself.
+#[derive(Clone)]
+pub struct SecretKey(pub VaultKey);
+
+impl std::fmt::Debug for SecretKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SecretKey")
+    }
 }
 
 impl ServeOptions {
@@ -144,6 +174,11 @@ impl ServeOptions {
         let cache_mb = self.cache_mb.or(file.cache_mb).unwrap_or(512);
         let public_url = self.public_url.or(file.public_url);
         let public_url = public_url.map(|url| public_url_of(&url_origin, &url));
+        let key_origin = match &self.secret_key {
+            Some(_) => "SLACKWATER_SECRET_KEY (--secret-key)".to_owned(),
+            None => named("secret_key", false),
+        };
+        let secret_key = self.secret_key.or(file.secret_key);
         if let Some(token) = &self.admin_token
             && token.chars().count() < ADMIN_TOKEN_CHARS_MIN
         {
@@ -168,6 +203,11 @@ impl ServeOptions {
             log: self.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
             admin_token: self.admin_token,
             mailer: mailer.map(Arc::new),
+            allow_private_webhooks: self
+                .allow_private_webhooks
+                .or(file.allow_private_webhooks)
+                .unwrap_or_default(),
+            secret_key: secret_key.map(|key| secret_key_of(&key_origin, &key)).transpose()?,
         })
     }
 }
@@ -184,6 +224,13 @@ impl File {
 /// An address by number or by name.
 fn address(text: &str) -> Option<SocketAddr> {
     text.parse().ok().or_else(|| text.to_socket_addrs().ok()?.next())
+}
+
+/// The error does not repeat the text, which may be a key with a slip in it.
+fn secret_key_of(origin: &str, text: &str) -> Result<SecretKey, ConfigError> {
+    let bytes = BASE64.decode(text.trim()).ok().and_then(|bytes| bytes.try_into().ok());
+    let reason = "expected the base64 of 32 bytes, such as `openssl rand -base64 32` gives";
+    bytes.map(SecretKey).ok_or_else(|| ConfigError::new(origin, &reason))
 }
 
 fn public_url_of(origin: &str, text: &str) -> Result<String, ConfigError> {
@@ -235,6 +282,7 @@ mod tests {
             ("smtp_url = \"x\"", "smtp_url"),
             ("smtp_url = \"smtp://h\"\nsmtp_from = \"x\"", "smtp_from"),
             ("smtp_from = \"x\"", "smtp_from"),
+            ("secret_key = \"AAAA\"", "secret_key"),
         ] {
             let error = with_file(text, ServeOptions::default()).unwrap_err();
             assert!(error.origin.ends_with(&format!(": {name}")), "{error}");

@@ -9,6 +9,7 @@ pub mod answer;
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod egress;
 pub mod http;
 pub mod logins;
 pub mod mail;

@@ -84,6 +84,10 @@ uuid_id! {
     HoldId
 }
 uuid_id! {
+    /// A receiver of a tenant's events.
+    WebhookId
+}
+uuid_id! {
     /// The public half of a SCIM token: finds its record, and is no secret.
     TokenId
 }

@@ -22,12 +22,13 @@ pub mod mapping;
 pub mod projection;
 pub mod settings;
 pub mod wave;
+pub mod webhook;
 
 pub use account::{Account, Lock, Rule, Status, Why};
 pub use author::{Author, AuthorKind};
 pub use brake::{Hold, HoldState, Withheld, WithheldReason};
 pub use decide::{Decision, Facts, decide_role};
 pub use event::{Event, EventType};
-pub use id::{GroupId, HoldId, RequestId, TenantId, TokenId, UserId, WaveId};
+pub use id::{GroupId, HoldId, RequestId, TenantId, TokenId, UserId, WaveId, WebhookId};
 pub use mapping::{Bindings, RoleRules};
 pub use settings::{Settings, SettingsError};

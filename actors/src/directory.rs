@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
 use crate::config::ActiveConfig;
+use crate::courier::egress::Outbound;
 use crate::error::ChangeError;
 use crate::mail::Mailer;
 use crate::service::{Limits, Tenant};
@@ -60,6 +61,8 @@ pub(crate) struct DirectoryArguments {
     pub(crate) limits: Limits,
     pub(crate) tenants: Tenants,
     pub(crate) permits: Arc<Semaphore>,
+    /// Sends webhooks.
+    pub(crate) outbound: Arc<Outbound>,
     /// Sends e-mails, if that is configured.
     pub(crate) mailer: Option<Arc<dyn Mailer>>,
 }
@@ -150,7 +153,7 @@ impl DirectoryState {
         if let Some(live) = self.live(&tenant.id, tenant.key) {
             return Ok(live);
         }
-        let DirectoryArguments { store, clock, limits, permits, .. } = &self.arguments;
+        let DirectoryArguments { store, clock, limits, permits, outbound, .. } = &self.arguments;
         let snapshot = store.snapshot()?;
         let config = snapshot.config(tenant.key)?.ok_or(ChangeError::NotFound)?;
         let feed = snapshot.counts(tenant.key)?.feed;
@@ -163,6 +166,7 @@ impl DirectoryState {
             Arc::clone(store),
             Arc::clone(clock),
             limits.in_flight_per_tenant_max,
+            Arc::clone(outbound),
         );
         let shared = Arc::new(shared.mailing(self.arguments.mailer.clone()));
         // Taken up before any request can come, so that requests belong to it.

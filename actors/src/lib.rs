@@ -6,6 +6,7 @@
 //!    ├─ UserActor …         the only writer of one user and its account
 //!    ├─ GroupActor …        the only writer of one group
 //!    ├─ ReconcilerActor     settle timer, random sweep timer, passes
+//!    ├─ CourierActor …      brings events to one webhook's receiver
 //!    ├─ ReporterActor       tells of equipment that disabled accounts still hold
 //!    └─ HousekeeperActor    retention, warnings, uses of tokens
 //! ```
@@ -23,6 +24,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod courier;
 pub mod equipment;
 pub mod error;
 pub mod housekeeper;
@@ -33,6 +35,7 @@ pub mod reporter;
 pub mod service;
 pub mod shared;
 pub mod token_uses;
+pub mod vault;
 pub mod version;
 
 mod directory;

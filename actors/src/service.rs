@@ -18,6 +18,7 @@ use store::{Changeset, Operation, Record, Store, TenantKey};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::clock::Clock;
+use crate::courier::egress::Outbound;
 use crate::directory::{DirectoryActor, DirectoryArguments, DirectoryMessage, Tenants};
 use crate::error::ChangeError;
 use crate::group::GroupMessage;
@@ -35,6 +36,7 @@ mod holds;
 mod oauth;
 mod settings;
 mod tokens;
+pub mod webhooks;
 
 /// How long a request may wait for its actor's answer. Entra gives up after 60 s.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(20);
@@ -92,7 +94,7 @@ pub struct Tenant {
 }
 
 impl Service {
-    /// Starts the directory.
+    /// Starts the directory, without a way out for webhooks.
     pub async fn start(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
@@ -108,6 +110,17 @@ impl Service {
         limits: Limits,
         mailer: Option<Arc<dyn Mailer>>,
     ) -> Result<Self, ChangeError> {
+        Self::start_with(store, clock, limits, Outbound::none(), mailer).await
+    }
+
+    /// The same, with somebody who sends webhooks too.
+    pub async fn start_with(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        limits: Limits,
+        outbound: Outbound,
+        mailer: Option<Arc<dyn Mailer>>,
+    ) -> Result<Self, ChangeError> {
         let tenants = Tenants::default();
         let arguments = DirectoryArguments {
             store: Arc::clone(&store),
@@ -115,6 +128,7 @@ impl Service {
             tenants: Arc::clone(&tenants),
             permits: Arc::new(Semaphore::new(limits.in_flight_max)),
             limits,
+            outbound: Arc::new(outbound),
             mailer,
         };
         let (directory, _) = DirectoryActor::spawn(None, DirectoryActor, arguments)
@@ -171,8 +185,11 @@ impl Service {
     /// Stops all actors: what they had taken on is finished, for at most `wait`.
     pub async fn stop(&self, wait: Duration) {
         // Half of the time at most: the actors have work of their own to finish.
-        self.write_token_uses(wait / 2).await;
-        for tenant in self.live_tenants() {
+        let tenants = self.live_tenants();
+        let couriers = tenants.iter().map(|tenant| tenant.shared.stop_couriers(wait / 4));
+        futures_util::future::join_all(couriers).await;
+        self.write_token_uses(wait / 4).await;
+        for tenant in tenants {
             tenant.stop("the service is stopping");
         }
         if self.directory.stop_and_wait(None, Some(wait)).await.is_err() {

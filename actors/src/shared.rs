@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use access::lifecycle::Moment;
 use access::wave::{Wave, WaveTracker, WriteOutcome};
-use access::{Author, GroupId, RequestId, TenantId, UserId, WaveId};
+use access::{Author, GroupId, RequestId, TenantId, UserId, WaveId, WebhookId};
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use ractor::ActorRef;
@@ -21,6 +21,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::clock::Clock;
 use crate::config::ActiveConfig;
+use crate::courier::CourierMessage;
+use crate::courier::egress::Outbound;
 use crate::error::ChangeError;
 use crate::housekeeper::{ExpiredParked, HousekeeperMessage};
 use crate::mail::Mailer;
@@ -33,6 +35,9 @@ use crate::token_uses::TokenUses;
 const WAVE_SAVED_EVERY_MS: i64 = 1_000;
 /// How long a change may wait for the disk.
 const COMMIT_WAIT_MAX: Duration = Duration::from_secs(15);
+
+/// A live courier and its counters.
+pub(crate) type LiveCourier = (ActorRef<CourierMessage>, Arc<Observed>);
 
 /// What the actors of one tenant share.
 pub struct Shared {
@@ -69,6 +74,11 @@ pub struct Shared {
     live_users: RwLock<HashMap<UserId, Arc<Observed>>>,
     live_groups: RwLock<HashMap<GroupId, Arc<Observed>>>,
     next_sweep: Mutex<Option<Timestamp>>,
+    /// The way out for couriers.
+    pub(crate) outbound: Arc<Outbound>,
+    couriers: RwLock<HashMap<WebhookId, LiveCourier>>,
+    /// Held while the tenant's webhooks are changed.
+    pub(crate) webhooks: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
@@ -88,6 +98,7 @@ impl Shared {
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         permits: usize,
+        outbound: Arc<Outbound>,
     ) -> Self {
         Self {
             key: tenant.key,
@@ -112,6 +123,9 @@ impl Shared {
             live_users: RwLock::default(),
             live_groups: RwLock::default(),
             next_sweep: Mutex::default(),
+            outbound,
+            couriers: RwLock::default(),
+            webhooks: tokio::sync::Mutex::default(),
         }
     }
 
@@ -410,6 +424,37 @@ impl Shared {
     /// How many group actors are live.
     pub fn live_groups(&self) -> usize {
         read(&self.live_groups).len()
+    }
+
+    pub(crate) fn courier_started(
+        &self,
+        webhook: WebhookId,
+        courier: ActorRef<CourierMessage>,
+        observed: Arc<Observed>,
+    ) {
+        write(&self.couriers).insert(webhook, (courier, observed));
+    }
+
+    pub(crate) fn courier_ended(&self, webhook: WebhookId) {
+        write(&self.couriers).remove(&webhook);
+    }
+
+    /// A webhook's courier, if it is live.
+    pub(crate) fn courier(&self, webhook: WebhookId) -> Option<LiveCourier> {
+        read(&self.couriers).get(&webhook).cloned()
+    }
+
+    /// Ends all couriers: each writes what it has done first, for at most `wait`.
+    pub(crate) async fn stop_couriers(&self, wait: Duration) {
+        let couriers: Vec<_> = write(&self.couriers).drain().map(|(_, (actor, _))| actor).collect();
+        let stop = couriers.iter().map(|courier| courier.stop_and_wait(None, Some(wait)));
+        // One that does not end in time delivers a few events again in its next life.
+        let _ = futures_util::future::join_all(stop).await;
+    }
+
+    /// The counters of the live couriers.
+    pub fn live_couriers(&self) -> Vec<(WebhookId, Arc<Observed>)> {
+        read(&self.couriers).iter().map(|(id, (_, seen))| (*id, Arc::clone(seen))).collect()
     }
 
     // --- reading ---------------------------------------------------------------------------------

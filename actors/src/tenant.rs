@@ -10,6 +10,7 @@
 //! the longest idle ones where too many are live, are drained.
 
 mod children;
+mod couriers;
 mod create;
 
 use std::sync::Arc;
@@ -17,13 +18,14 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use access::wave::later;
-use access::{GroupId, UserId};
+use access::{GroupId, UserId, WebhookId};
 use jiff::Timestamp;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 use scim::resource::Created;
 use store::Record;
 
 use self::children::{ChildKind, Children, Ended};
+use self::couriers::Couriers;
 use crate::error::ChangeError;
 use crate::group::{GroupActor, GroupArguments, GroupMessage};
 use crate::housekeeper::HousekeeperActor;
@@ -77,6 +79,10 @@ pub(crate) enum TenantMessage {
     StartHousekeeper,
     /// Start the reporter again. Sent by its own timer.
     StartReporter,
+    /// Start the couriers of all webhooks that have none.
+    StartCouriers,
+    /// Start a webhook's courier, unless there is one.
+    StartCourier(WebhookId),
 }
 
 /// What a tenant actor is started with.
@@ -98,6 +104,7 @@ pub(crate) struct TenantState {
     reconciler: Restarts,
     reporter: Restarts,
     housekeeper: Restarts,
+    couriers: Couriers,
 }
 
 /// When a helper that there is one of was started, and how long it rests when it fails.
@@ -126,11 +133,14 @@ impl Actor for TenantActor {
             reconciler: Restarts::new(shared.clock.now()),
             reporter: Restarts::new(shared.clock.now()),
             housekeeper: Restarts::new(shared.clock.now()),
+            couriers: Couriers::new(Arc::clone(&shared)),
             shared,
         };
         state.start_reconciler(&myself).await?;
         state.start_reporter(&myself).await?;
         state.start_housekeeper(&myself).await?;
+        // Its own mailbox is open by now.
+        let _ = myself.cast(TenantMessage::StartCouriers);
         myself.send_interval(PASSIVATION_EVERY, || TenantMessage::Passivate);
         Ok(state)
     }
@@ -173,6 +183,8 @@ impl Actor for TenantActor {
                     myself.send_after(rest, || TenantMessage::StartReporter);
                 }
             }
+            TenantMessage::StartCouriers => state.couriers.start_all(&myself).await,
+            TenantMessage::StartCourier(id) => state.couriers.start(&myself, id).await,
         }
         state.shared.tenant_observed.end();
         Ok(())
@@ -202,6 +214,8 @@ impl Actor for TenantActor {
             for message in held {
                 state.groups.route(&myself, id, message).await;
             }
+        } else if state.couriers.ended(&myself, id, failure.as_deref()) {
+            // It is started again after a rest, if it failed.
         } else if state.housekeeper.actor == Some(id) {
             state.shared.set_housekeeper(None);
             if let Some(error) = failure {

@@ -1,8 +1,10 @@
 //! `/actors`: what each actor is doing. Read from counters, without waiting for anybody's turn.
 
-use access::{TenantId, UserId};
+use std::sync::Arc;
+
+use access::{TenantId, UserId, WebhookId};
 use actors::Tenant;
-use actors::observe::ActorState;
+use actors::observe::{ActorState, Observed};
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -62,6 +64,13 @@ fn shown(tenant: &Tenant) -> Value {
     put(&mut body, "next_sweep", shared.next_sweep().map(|at| at.to_string()));
     put(&mut body, "live_users", shared.live_users());
     put(&mut body, "live_groups", shared.live_groups());
+    let courier = |(id, observed): (WebhookId, Arc<Observed>)| {
+        let mut body = state(&observed.state());
+        put(&mut body, "webhook", id.to_string());
+        body
+    };
+    let couriers: Vec<Value> = shared.live_couriers().into_iter().map(courier).collect();
+    put(&mut body, "couriers", couriers);
     put(&mut body, "reconciler", state(&shared.reconciler_observed.state()));
     put(&mut body, "housekeeper", state(&shared.housekeeper_observed.state()));
     put(&mut body, "reporter", state(&shared.reporter_observed.state()));

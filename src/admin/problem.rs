@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use access::lifecycle::ManualError;
 use actors::ChangeError;
+use actors::service::webhooks::WebhookError;
 use axum::http::header::WWW_AUTHENTICATE;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::IntoResponse;
@@ -135,6 +136,25 @@ impl From<ChangeError> for Problem {
             ChangeError::Protocol(error) => Self::unprocessable(error.detail),
             error => {
                 tracing::error!(%error, "a change failed");
+                Self::unavailable()
+            }
+        }
+    }
+}
+
+impl From<WebhookError> for Problem {
+    fn from(error: WebhookError) -> Self {
+        let detail = error.to_string();
+        match error {
+            WebhookError::NotFound => Self::not_found(detail),
+            WebhookError::TooMany | WebhookError::Secret(_) => Self::conflict(detail),
+            WebhookError::Invalid { key, .. } => Self::unprocessable(detail).with("key", key),
+            WebhookError::Trimmed { oldest } => {
+                Self::new(StatusCode::GONE, detail).with("oldest", oldest)
+            }
+            WebhookError::Change(error) => error.into(),
+            error => {
+                tracing::error!(%error, "a webhook could not be changed");
                 Self::unavailable()
             }
         }

@@ -3,6 +3,8 @@
 use std::io::Write as _;
 use std::sync::Arc;
 
+use actors::courier::egress::Outbound;
+use actors::vault::Vault;
 use actors::{Limits, Mailer, Service, SystemClock};
 use store::{RedbStore, RedbStoreOptions, Store};
 use tokio::signal::unix::{SignalKind, signal};
@@ -11,6 +13,7 @@ use tokio::sync::watch;
 use super::Failed;
 use crate::app::App;
 use crate::config::{Config, ServeOptions};
+use crate::egress::HttpEgress;
 use crate::{server, telemetry};
 
 /// The part of the drain time that is kept for the actors to end.
@@ -35,10 +38,12 @@ async fn serve(config: Config) -> Result<(), Failed> {
     let options = RedbStoreOptions { cache_bytes: config.cache_bytes };
     let store: Arc<dyn Store> = Arc::new(RedbStore::open(&config.data, &options)?);
     let clock = Arc::new(SystemClock::start());
+    let outbound = outbound(&config)?;
     let mailer = config.mailer.map(|mailer| mailer as Arc<dyn Mailer>);
-    let service = Service::start_mailing(Arc::clone(&store), clock, Limits::default(), mailer)
-        .await
-        .map_err(|error| Failed::Undone(error.to_string()))?;
+    let service =
+        Service::start_with(Arc::clone(&store), clock, Limits::default(), outbound, mailer)
+            .await
+            .map_err(|error| Failed::Undone(error.to_string()))?;
     let operator_sha256 = operator_token(&service, config.admin_token.as_deref()).await?;
     let listener = server::bind(config.listen)
         .await
@@ -72,6 +77,20 @@ async fn serve(config: Config) -> Result<(), Failed> {
     drop(service);
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The way out for webhooks.
+fn outbound(config: &Config) -> Result<Outbound, Failed> {
+    let key = config.secret_key.as_ref().map(|key| &key.0);
+    if key.is_none() {
+        tracing::warn!(
+            "no secret key is configured (SLACKWATER_SECRET_KEY): webhooks' secrets are kept \
+             unencrypted"
+        );
+    }
+    let egress = HttpEgress::new(config.allow_private_webhooks)
+        .map_err(|error| Failed::Undone(format!("webhooks cannot be sent: {error}")))?;
+    Ok(Outbound::new(Arc::new(egress), Vault::new(key)))
 }
 
 /// The operator token's hash: of the given one, of the kept one, or of a new one, which is printed

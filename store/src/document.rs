@@ -49,6 +49,12 @@ macro_rules! collections {
 collections! {
     /// Mass changes that wait, or waited, for an operator.
     Holds = 1, "hold", true, &[];
+    /// Receivers of events, as operators set them.
+    Webhooks = 2, "webhook", true, &["secrets"];
+    /// How far each webhook has come.
+    WebhookPositions = 3, "webhook_position", false, &[];
+    /// Events that wait for a webhook, that it gave up, and that it delivered lately.
+    Deliveries = 4, "delivery", false, &[];
     /// Of which tokens' expiry the feed has told.
     TokenWarnings = 10, "token_warning", false, &[];
     /// When tokens were last used.

@@ -39,6 +39,7 @@ mod overlay;
 mod plan;
 mod redb_backend;
 mod table;
+mod webhooks;
 mod writer;
 
 pub use changeset::{

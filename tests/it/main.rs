@@ -24,3 +24,4 @@ mod server;
 mod tenancy;
 mod tidy;
 mod tokens;
+mod webhooks;

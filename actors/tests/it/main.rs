@@ -21,6 +21,8 @@ mod previews;
 #[cfg(test)]
 mod protected;
 #[cfg(test)]
+mod receiver;
+#[cfg(test)]
 mod restart;
 #[cfg(test)]
 mod settings;
@@ -34,5 +36,7 @@ mod tenancy;
 mod test_tenant;
 #[cfg(test)]
 mod waves;
+#[cfg(test)]
+mod webhooks;
 #[cfg(test)]
 mod why;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use access::wave::{Wave, WriteOutcome};
 use access::{Account, Author, GroupId, Settings, TenantId, TokenId, UserId};
+use actors::courier::egress::Outbound;
 use actors::service::{ManualAct, Page, Report};
 use actors::shared::WriteGuard;
 use actors::{ChangeError, Limits, Precondition, Service, Tenant, TokioClock};
@@ -68,6 +69,27 @@ impl TestTenant {
         let service = Service::start(store, clock, Limits::default()).await.unwrap();
         service.open_all().await.unwrap();
         Self::find(service, "acme").await
+    }
+
+    /// A new tenant whose webhooks go out by `outbound`.
+    pub(crate) async fn sending(store: Arc<dyn Store>, outbound: Outbound) -> Self {
+        Self::create(Self::service_sending(store, START, outbound).await, "acme").await
+    }
+
+    /// The same tenant in a later life of the service.
+    pub(crate) async fn sending_again(
+        store: Arc<dyn Store>,
+        now: Timestamp,
+        outbound: Outbound,
+    ) -> Self {
+        let service = Self::service_sending(store, now, outbound).await;
+        service.open_all().await.unwrap();
+        Self::find(service, "acme").await
+    }
+
+    async fn service_sending(store: Arc<dyn Store>, now: Timestamp, outbound: Outbound) -> Service {
+        let clock = Arc::new(TokioClock::start(now));
+        Service::start_with(store, clock, Limits::default(), outbound, None).await.unwrap()
     }
 
     async fn find(service: Service, id: &str) -> Self {

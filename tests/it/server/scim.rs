@@ -28,6 +28,12 @@ impl ScimClient {
         Self { token: token.to_owned(), ..self.clone() }
     }
 
+    /// The same tenant on a server at another address.
+    pub(crate) fn at(&self, server: &str) -> Self {
+        let (_, path) = self.endpoint.split_at(self.endpoint.find("/scim/").expect("an endpoint"));
+        Self { endpoint: format!("{server}{path}"), ..self.clone() }
+    }
+
     /// A request, ready to be made strange.
     pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let url = format!("{}{path}", self.endpoint);

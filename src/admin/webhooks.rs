@@ -1,0 +1,320 @@
+//! `/tenants/{t}/webhooks`: who is told of changes, and what came of it.
+
+use std::num::NonZeroU32;
+
+use access::duration::HumanDuration;
+use access::webhook::{Delivery, DeliveryState, Position, Webhook};
+use access::{EventType, WebhookId};
+use actors::Tenant;
+use actors::service::webhooks::{NewWebhook, Replay, WebhookPatch, is_failing, overlap_ends};
+use axum::extract::{Path, RawQuery, Request, State};
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::page::page;
+use super::problem::Problem;
+use super::{ListRequest, Operator, Outcome, open_tenant, read_body};
+use crate::answer::{self, JSON};
+use crate::app::App;
+
+/// How long a rotated secret may go on signing: 30 days.
+const ROTATE_OVERLAP_SECONDS_MAX: u64 = 30 * 86_400;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Create {
+    url: String,
+    #[serde(default)]
+    types: Vec<EventType>,
+    requests_per_second: Option<NonZeroU32>,
+    after: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Patch {
+    url: Option<String>,
+    types: Option<Vec<EventType>>,
+    state: Option<WantedState>,
+    #[serde(default)]
+    rotate_secret: bool,
+    rotate_overlap: Option<HumanDuration>,
+    requests_per_second: Option<NonZeroU32>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum WantedState {
+    #[serde(alias = "enabled")]
+    Active,
+    Disabled,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReplayBody {
+    after: Option<u64>,
+    #[serde(default)]
+    dead_letters: bool,
+}
+
+/// A webhook as it is shown.
+#[derive(Serialize)]
+struct ShownWebhook {
+    id: WebhookId,
+    url: String,
+    types: Vec<EventType>,
+    /// `active`, `failing` or `disabled`.
+    state: &'static str,
+    /// Why it is not `active`.
+    reason: Option<String>,
+    disabled_since: Option<Timestamp>,
+    requests_per_second: NonZeroU32,
+    created_at: Timestamp,
+    /// All entries up to this one are done with, or stand among the deliveries.
+    delivered_to: u64,
+    /// Entries of the feed after that.
+    behind: u64,
+    waiting: usize,
+    dead: usize,
+    last_success_at: Option<Timestamp>,
+    last_failure_at: Option<Timestamp>,
+    last_error: Option<String>,
+    circuit_open_since: Option<Timestamp>,
+    /// Until when the secret before the current one signs too.
+    old_secret_until: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
+}
+
+/// A delivery as it is shown.
+#[derive(Serialize)]
+struct ShownDelivery {
+    seq: u64,
+    event_id: String,
+    #[serde(rename = "type")]
+    kind: String,
+    account: Option<String>,
+    state: DeliveryState,
+    attempts: usize,
+    last_status: Option<u16>,
+    last_error: Option<String>,
+    next_attempt_at: Option<Timestamp>,
+    delivered_at: Option<Timestamp>,
+}
+
+/// What came of a test.
+#[derive(Serialize)]
+struct ShownTest {
+    delivered: bool,
+    status: Option<u16>,
+    duration_ms: u64,
+    body: String,
+    error: Option<String>,
+}
+
+/// POST: makes a webhook; its secret is shown only here.
+pub async fn create(
+    State(app): State<App>,
+    Operator(author): Operator,
+    Path(tenant): Path<String>,
+    request: Request,
+) -> Outcome {
+    let tenant = open_tenant(&app, &tenant).await?;
+    let Create { url, types, requests_per_second, after } = read_body(request).await?;
+    let new = NewWebhook { url, types: distinct(types), requests_per_second, after };
+    let (webhook, secret) = tenant.create_webhook(new, author).await?;
+    let (_, position) = tenant.webhook(webhook.id)?;
+    let shown = shown(&app, &tenant, webhook, position, Some(secret))?;
+    Ok(answer::json(StatusCode::CREATED, JSON, &shown))
+}
+
+/// GET: the webhooks.
+pub async fn list(
+    State(app): State<App>,
+    Path(tenant): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Outcome {
+    let ListRequest { tenant, limit, after, .. } =
+        ListRequest::<WebhookId>::read(&app, &tenant, query.as_deref()).await?;
+    let mut webhooks = tenant.webhooks()?;
+    webhooks.retain(|(webhook, _)| after.is_none_or(|after| webhook.id > after));
+    let show = |(webhook, position)| shown(&app, &tenant, webhook, position, None);
+    let items = webhooks.into_iter().map(show).collect::<Result<Vec<_>, _>>()?;
+    Ok(page(items, limit, |item| item.id.to_string()))
+}
+
+/// GET: one webhook.
+pub async fn show(
+    State(app): State<App>,
+    Path((tenant, webhook)): Path<(String, String)>,
+) -> Outcome {
+    let tenant = open_tenant(&app, &tenant).await?;
+    let (webhook, position) = tenant.webhook(read_id(&webhook)?)?;
+    Ok(answer::json(StatusCode::OK, JSON, &shown(&app, &tenant, webhook, position, None)?))
+}
+
+/// PATCH: changes it; a new secret is shown only here.
+pub async fn patch(
+    State(app): State<App>,
+    Operator(author): Operator,
+    Path((tenant, webhook)): Path<(String, String)>,
+    request: Request,
+) -> Outcome {
+    let tenant = open_tenant(&app, &tenant).await?;
+    let id = read_id(&webhook)?;
+    let patch: Patch = read_body(request).await?;
+    let overlap = patch.rotate_overlap.as_ref().map(HumanDuration::get);
+    if overlap.is_some_and(|overlap| overlap.as_secs() > ROTATE_OVERLAP_SECONDS_MAX) {
+        return Err(Problem::unprocessable("rotate_overlap: expected at most 30d"));
+    }
+    let patch = WebhookPatch {
+        url: patch.url,
+        types: patch.types.map(distinct),
+        requests_per_second: patch.requests_per_second,
+        active: patch.state.map(|state| matches!(state, WantedState::Active)),
+        rotate_secret: patch.rotate_secret,
+        rotate_overlap: overlap,
+    };
+    let (webhook, secret) = tenant.patch_webhook(id, patch, author).await?;
+    let (_, position) = tenant.webhook(id)?;
+    Ok(answer::json(StatusCode::OK, JSON, &shown(&app, &tenant, webhook, position, secret)?))
+}
+
+/// DELETE: nothing is sent any more.
+pub async fn delete(
+    State(app): State<App>,
+    Operator(author): Operator,
+    Path((tenant, webhook)): Path<(String, String)>,
+) -> Outcome {
+    let tenant = open_tenant(&app, &tenant).await?;
+    tenant.delete_webhook(read_id(&webhook)?, author).await?;
+    Ok(answer::empty(StatusCode::NO_CONTENT))
+}
+
+/// POST: sends a sample now, and shows the answer.
+pub async fn test(
+    State(app): State<App>,
+    Path((tenant, webhook)): Path<(String, String)>,
+) -> Outcome {
+    let tenant = open_tenant(&app, &tenant).await?;
+    let report = tenant.test_webhook(read_id(&webhook)?).await?;
+    let shown = ShownTest {
+        delivered: report.delivered,
+        status: report.status,
+        duration_ms: u64::try_from(report.duration.as_millis()).unwrap_or(u64::MAX),
+        body: String::from_utf8_lossy(&report.body).into_owned(),
+        error: report.error,
+    };
+    Ok(answer::json(StatusCode::OK, JSON, &shown))
+}
+
+/// GET: what was delivered lately, what waits, and what was given up; newest first.
+pub async fn deliveries(
+    State(app): State<App>,
+    Path((tenant, webhook)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+) -> Outcome {
+    let ListRequest { tenant, parameters, limit, after } =
+        ListRequest::<u64>::read(&app, &tenant, query.as_deref()).await?;
+    let state = match parameters.get("state") {
+        None => None,
+        Some("delivered") => Some(DeliveryState::Delivered),
+        Some("waiting") => Some(DeliveryState::Waiting),
+        Some("dead") => Some(DeliveryState::Dead),
+        Some(_) => {
+            return Err(Problem::bad_request("state: expected delivered, waiting or dead"));
+        }
+    };
+    let found = tenant.deliveries(read_id(&webhook)?, state, after, limit + 1)?;
+    let items: Vec<ShownDelivery> = found.into_iter().map(shown_delivery).collect();
+    Ok(page(items, limit, |item| item.seq.to_string()))
+}
+
+/// POST: delivers again.
+pub async fn replay(
+    State(app): State<App>,
+    Operator(_): Operator,
+    Path((tenant, webhook)): Path<(String, String)>,
+    request: Request,
+) -> Outcome {
+    let tenant = open_tenant(&app, &tenant).await?;
+    let id = read_id(&webhook)?;
+    let replay = match read_body(request).await? {
+        ReplayBody { after: Some(after), dead_letters: false } => Replay::After(after),
+        ReplayBody { after: None, dead_letters: true } => Replay::DeadLetters,
+        _ => return Err(Problem::unprocessable("after: expected this or dead_letters: true")),
+    };
+    tenant.replay_webhook(id, replay).await?;
+    let (webhook, position) = tenant.webhook(id)?;
+    Ok(answer::json(StatusCode::OK, JSON, &shown(&app, &tenant, webhook, position, None)?))
+}
+
+fn read_id(text: &str) -> Result<WebhookId, Problem> {
+    text.parse().map_err(|_| Problem::not_found("there is no such webhook"))
+}
+
+fn distinct(types: Vec<EventType>) -> Vec<EventType> {
+    let mut distinct = Vec::new();
+    for kind in types {
+        if !distinct.contains(&kind) {
+            distinct.push(kind);
+        }
+    }
+    distinct
+}
+
+fn shown(
+    app: &App,
+    tenant: &Tenant,
+    webhook: Webhook,
+    position: Position,
+    secret: Option<String>,
+) -> Result<ShownWebhook, Problem> {
+    let feed = tenant.shared().snapshot()?.counts(tenant.key())?.feed;
+    let old_secret_until = overlap_ends(&webhook, app.service().clock().now());
+    let disabled = webhook.disabled;
+    let (state, reason) = match &disabled {
+        Some(disabled) => ("disabled", Some(disabled.reason.clone())),
+        None if is_failing(&position) => {
+            ("failing", position.trouble.or_else(|| position.last_error.clone()))
+        }
+        None => ("active", None),
+    };
+    Ok(ShownWebhook {
+        id: webhook.id,
+        url: webhook.url,
+        types: webhook.types,
+        state,
+        reason,
+        disabled_since: disabled.map(|disabled| disabled.since),
+        requests_per_second: webhook.requests_per_second,
+        created_at: webhook.created_at,
+        delivered_to: position.cursor,
+        behind: feed.saturating_sub(position.cursor),
+        waiting: position.waiting,
+        dead: position.dead,
+        last_success_at: position.last_success_at,
+        last_failure_at: position.last_failure_at,
+        last_error: position.last_error,
+        circuit_open_since: position.circuit_open_since,
+        old_secret_until,
+        secret,
+    })
+}
+
+fn shown_delivery(delivery: Delivery) -> ShownDelivery {
+    ShownDelivery {
+        seq: delivery.seq,
+        event_id: delivery.event_id,
+        kind: delivery.kind,
+        account: delivery.account,
+        state: delivery.state,
+        attempts: delivery.attempts,
+        last_status: delivery.last_status,
+        last_error: delivery.last_error,
+        next_attempt_at: delivery.next_attempt_at,
+        delivered_at: delivery.delivered_at,
+    }
+}
