@@ -57,6 +57,12 @@ impl Withheld {
         Self { reason, hold, role, since, decided_on }
     }
 
+    /// The same, now that the rules give `decision`.
+    pub(crate) fn update(&mut self, decision: &Decision, groups: &[GroupId], rules: &RoleRules) {
+        self.role = decision.role.clone().unwrap_or_default();
+        self.decided_on = decided_on(groups, rules);
+    }
+
     /// Whether the account still keeps its role, now that the rules give `decision`.
     pub(crate) fn still_counts(
         &self,

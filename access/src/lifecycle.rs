@@ -183,8 +183,10 @@ pub fn reconcile(
         .withheld
         .as_ref()
         .is_some_and(|withheld| withheld.still_counts(&next, &decision, groups, rules));
-    if !stays {
-        take(&mut next, decision, moment);
+    match &mut next.withheld {
+        // What an operator is asked to approve is what the rules give by now.
+        Some(withheld) if stays => withheld.update(&decision, groups, rules),
+        _ => take(&mut next, decision, moment),
     }
     note_shadow(&mut next, groups, rules, moment);
     events.extend(role_changed(account, &next));
@@ -209,6 +211,11 @@ pub fn withhold(
     next.withheld = Some(Withheld::new(reason, hold, &decision, since, decided_on));
     note_shadow(&mut next, groups, rules, moment);
     Changed { account: next, events }
+}
+
+/// The account as it is, with nothing withheld: what becomes of it is to be decided anew.
+pub fn unheld(account: &Account) -> Changed {
+    Changed { account: Account { withheld: None, ..account.clone() }, events: Vec::new() }
 }
 
 /// The account with the change made that was withheld.

@@ -229,20 +229,22 @@ impl ReconcilerState {
         if self.shared.open_wave().is_some() {
             self.forced_at = Some(self.shared.clock.now());
         }
-        for hold in newest_holds(&self.shared)?.into_iter().filter(|hold| hold.done_at.is_none()) {
-            let approve = hold.state == HoldState::Approved;
-            if approve || hold.state == HoldState::Rejected {
-                self.enqueue(Trigger::Resolve { hold: hold.id, approve }, false, None);
-            }
-        }
         // Looks for locks that will end; it changes nothing.
         self.enqueue(Trigger::LockExpiry, true, None);
         self.take_up_marks()
     }
 
-    /// Sees to marks that no wave and no pass will answer: of an earlier life, or of a change
-    /// whose outcome nobody knew at the time.
+    /// Sees to marks that no wave and no pass will answer, and to holds that were decided on and not
+    /// seen to: of an earlier life, or of a change whose outcome nobody knew at the time.
     fn take_up_marks(&mut self) -> Result<(), ChangeError> {
+        for hold in newest_holds(&self.shared)?.into_iter().filter(|hold| hold.done_at.is_none()) {
+            let approve = hold.state == HoldState::Approved;
+            let is_decided = approve || hold.state == HoldState::Rejected;
+            let is_known = |pass: &Pass| pass.trigger.resolves(hold.id);
+            if is_decided && !self.passes.iter().any(is_known) {
+                self.enqueue(Trigger::Resolve { hold: hold.id, approve }, false, None);
+            }
+        }
         let snapshot = self.shared.snapshot()?;
         let settings = snapshot.mark(self.shared.key, Marked::Tenant)?.is_some();
         // The mark of changed settings comes before all others.
@@ -276,6 +278,10 @@ impl ReconcilerState {
         {
             // The requester may be gone already.
             let _ = reply_to.send(Err(ChangeError::Overloaded));
+            // What an operator decided about a hold is on disk already.
+            if matches!(trigger, Trigger::Resolve { .. }) {
+                return self.enqueue(trigger, dry_run, None);
+            }
             // Changed settings are to be applied all the same, by one pass for all who asked.
             let follows = |pass: &Pass| pass.applies_settings() && pass.is_new();
             if !matches!(trigger, Trigger::Settings) || dry_run || self.passes.iter().any(follows) {
@@ -295,7 +301,7 @@ impl ReconcilerState {
             wave.role_changes = std::mem::take(&mut self.forced_changes);
             let lost = std::mem::take(&mut self.forced_losses);
             let trigger = Trigger::Wave(Box::new(wave));
-            self.enqueue_as(trigger, false, None, |pass| pass.after_losses(lost));
+            self.enqueue_as(trigger, false, None, |pass| pass.losing(lost));
         } else if self.forced_at.is_some_and(|at| at <= now) {
             self.force(now, reconcile.max_delay.get());
         }
@@ -330,8 +336,10 @@ impl ReconcilerState {
         match self.oldest_mark_after(touched_until) {
             Ok((due, next)) => {
                 if due {
-                    let (trigger, lost) = (Trigger::MaxDelay { touched_until }, self.forced_losses);
-                    self.enqueue_as(trigger, false, None, |pass| pass.after_losses(lost));
+                    let wave = self.shared.open_wave().map(|wave| wave.id);
+                    let (trigger, lost) =
+                        (Trigger::MaxDelay { touched_until, wave }, self.forced_losses);
+                    self.enqueue_as(trigger, false, None, |pass| pass.losing(lost));
                 }
                 // Whoever is touched from now on is due no earlier than this.
                 let next = next.map_or(now, |first_touched| first_touched.min(now));
@@ -386,9 +394,22 @@ impl ReconcilerState {
     /// overdue.
     fn finished(&mut self, pass: &Pass) {
         self.lock_expires(pass.next_expiry());
-        let Trigger::MaxDelay { touched_until } = pass.trigger else { return };
-        self.forced_changes += pass.changed();
-        self.forced_losses += pass.lost();
+        if matches!(pass.trigger, Trigger::Resolve { .. })
+            && let Err(error) = self.take_up_marks()
+        {
+            tracing::error!(tenant.id = %self.shared.id, %error, "marks cannot be read");
+        }
+        let Trigger::MaxDelay { touched_until, wave } = pass.trigger else { return };
+        let of_wave = |other: &&mut Pass| {
+            wave.is_some() && matches!(&other.trigger, Trigger::Wave(of) if Some(of.id) == wave)
+        };
+        if let Some(settled) = self.passes.iter_mut().find(of_wave) {
+            // Its wave has settled meanwhile.
+            settled.add_losses(pass.lost());
+        } else {
+            self.forced_changes += pass.changed();
+            self.forced_losses += pass.lost();
+        }
         let overdue = self.oldest_mark_after(touched_until).is_ok_and(|(due, _)| due);
         if overdue && self.forced_at.is_some() {
             let again = later(self.shared.clock.now(), RETRY_AFTER);

@@ -41,6 +41,8 @@ pub(crate) enum Trigger {
     MaxDelay {
         /// Those first touched by then.
         touched_until: Timestamp,
+        /// The wave.
+        wave: Option<WaveId>,
     },
     /// Marks were found at the start, and no wave that is open.
     Leftover,
@@ -120,6 +122,11 @@ impl Trigger {
 
     const fn follows_marks(&self) -> bool {
         matches!(self, Self::Wave(_) | Self::MaxDelay { .. } | Self::Leftover)
+    }
+
+    /// Whether it carries out what was decided about this hold.
+    pub(crate) fn resolves(&self, id: HoldId) -> bool {
+        matches!(self, Self::Resolve { hold, .. } if *hold == id)
     }
 
     /// Whether it answers every mark that the open wave did not make.
@@ -226,9 +233,14 @@ impl Pass {
     }
 
     /// The same, after passes of the same wave that took so many mapped roles away.
-    pub(crate) const fn after_losses(mut self, lost: u64) -> Self {
-        self.braking.lost_before = lost;
+    pub(crate) const fn losing(mut self, lost: u64) -> Self {
+        self.add_losses(lost);
         self
+    }
+
+    /// Passes of the same wave took so many mapped roles away before.
+    pub(crate) const fn add_losses(&mut self, lost: u64) {
+        self.braking.lost_before += lost;
     }
 
     /// Mapped roles that it took away.
@@ -247,10 +259,10 @@ impl Pass {
     }
 
     /// The wave that it is for.
-    fn wave(&self, shared: &Shared) -> Option<WaveId> {
+    pub(super) fn wave(&self) -> Option<WaveId> {
         match &self.trigger {
             Trigger::Wave(wave) => Some(wave.id),
-            Trigger::MaxDelay { .. } => shared.open_wave().map(|wave| wave.id),
+            Trigger::MaxDelay { wave, .. } => *wave,
             _ => None,
         }
     }
@@ -316,7 +328,7 @@ impl Pass {
 
     const fn cause_of_mark(&self, wave: Option<WaveId>, generation: Option<u64>) -> Cause {
         match self.trigger {
-            Trigger::MaxDelay { touched_until } => Cause::Overdue { wave, touched_until },
+            Trigger::MaxDelay { touched_until, .. } => Cause::Overdue { wave, touched_until },
             _ => Cause::Mark { wave, generation },
         }
     }

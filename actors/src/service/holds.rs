@@ -40,11 +40,15 @@ impl Tenant {
         let key = DocumentKey::id(id.as_bytes());
         let kept = shared.snapshot()?.document::<Hold>(shared.key, &key)?;
         let kept = kept.ok_or(ChangeError::NotFound)?;
+        let state = if approve { HoldState::Approved } else { HoldState::Rejected };
+        if kept.value.state == state && kept.value.done_at.is_none() {
+            // Decided already, and perhaps not carried out: ask for that again.
+            return Ok(Ok(()));
+        }
         if kept.value.state != HoldState::Open {
             return Err(ChangeError::HoldClosed);
         }
         let now = shared.clock.now();
-        let state = if approve { HoldState::Approved } else { HoldState::Rejected };
         let hold = Hold {
             state,
             closed_at: Some(now),

@@ -160,6 +160,8 @@ pub(crate) enum Brake {
     Hold(HoldId),
     /// An operator rejected the mass change that it is part of.
     Reject(HoldId),
+    /// The same, for one that was to be part of it and was not marked yet.
+    RejectNow(HoldId),
     /// Nobody else has the protected role.
     Keep,
     /// Make it.

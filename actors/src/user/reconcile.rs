@@ -1,10 +1,10 @@
 //! Reconciling one account: the rules as they are now, on what is committed now.
 
-use access::brake::{leaves_protected_role, takes_mapped_role};
+use access::brake::{decided_on, leaves_protected_role, takes_mapped_role};
 use access::decide::Decision;
 use access::lifecycle::{self, Changed, Moment};
-use access::{Account, Author, GroupId, Status, WithheldReason};
-use store::{Changeset, Mark, Marked, Operation, Refusal, Requirement, Snapshot};
+use access::{Account, Author, GroupId, Hold, HoldState, Status, WithheldReason};
+use store::{Changeset, DocumentKey, Mark, Marked, Operation, Refusal, Requirement, Snapshot};
 
 use super::message::{Brake, Cause, Deferral, Reconciled, RoleChange};
 use super::{ATTEMPTS_MAX, Attempt, UserArguments, reprojected};
@@ -18,6 +18,8 @@ enum Braked {
     Go { changed: Box<Changed>, requires: Option<Requirement>, withholds: bool },
     /// The pass decides.
     Deferred(Deferral),
+    /// It is no longer held, and is to be decided anew by a pass with its brakes on.
+    Unheld(Box<Changed>),
 }
 
 impl UserArguments {
@@ -53,12 +55,22 @@ impl UserArguments {
             }
         };
         let moment = Moment { now, wave, request };
+        let (brake, hold) = self.brake_now(&snapshot, brake)?;
         let (mut changed, requires, withholds) =
             match braked(&account, &groups, &config, moment, brake) {
                 Braked::Go { changed, requires, withholds } => (*changed, requires, withholds),
                 Braked::Deferred(deferral) => return Ok(Ok(Reconciled::Deferred(deferral))),
+                Braked::Unheld(changed) => {
+                    let change = Changeset::new(self.shared.key, now, wave)
+                        .by(author.clone())
+                        .with(Operation::PutAccount(Box::new(changed.account)))
+                        .with(Operation::Mark(Marked::User(self.id)));
+                    return self.commit(change, Reconciled::Unchanged).await;
+                }
             };
-        let reads_profile = !matches!(cause, Cause::Sweep | Cause::Operator);
+        // Whoever clears a mark owes what it was for.
+        let reads_profile =
+            !matches!(cause, Cause::Sweep | Cause::Operator) || generation.is_some();
         if reads_profile && account.status != Status::Deleted {
             let projected = reprojected(&self.shared, &snapshot, &changed.account, &config)?;
             if let Some(projected) = projected {
@@ -80,6 +92,7 @@ impl UserArguments {
             .requiring(Requirement::Config(config.revision))
             .requiring(Requirement::UserMark { user: self.id, generation });
         change.require.extend(requires);
+        change.require.extend(hold.filter(|_| withholds));
         if let Some(generation) = generation {
             let marked = Marked::User(self.id);
             change = change.with(Operation::ClearMark { marked, generation });
@@ -91,6 +104,26 @@ impl UserArguments {
             Err(Refusal::RoleMoved) => Ok(Ok(Reconciled::NoWitness)),
             outcome => Ok(outcome),
         }
+    }
+
+    /// The brake as it is now. A hold may have been decided on while its accounts were still being
+    /// marked: those that come later follow the decision; and no account is held in a hold that is
+    /// closed by the time of the commit.
+    fn brake_now(
+        &self,
+        snapshot: &Snapshot,
+        brake: Brake,
+    ) -> Result<(Brake, Option<Requirement>), ChangeError> {
+        let Brake::Hold(id) = brake else { return Ok((brake, None)) };
+        let key = DocumentKey::id(id.as_bytes());
+        let Some(kept) = snapshot.document::<Hold>(self.shared.key, &key)? else {
+            return Ok((brake, None));
+        };
+        Ok(match kept.value.state {
+            HoldState::Open | HoldState::Lapsed => (brake, Some(Requirement::of(&kept))),
+            HoldState::Approved => (Brake::Make { approved: Some(id), witness: None }, None),
+            HoldState::Rejected => (Brake::RejectNow(id), None),
+        })
     }
 
     /// Whether somebody else will see to the account: a newer wave, or the one that goes on.
@@ -139,7 +172,17 @@ fn braked(
         Brake::Hold(hold) if takes_mapped_role(account, &decision, rules) => {
             return withhold(WithheldReason::Held, Some(hold));
         }
+        // What was rejected is what the operator was shown.
         Brake::Reject(hold) if is_of(hold) => {
+            let shown = account.withheld.as_ref().map(|kept| kept.decided_on);
+            let is_it = shown == Some(decided_on(groups, rules))
+                && takes_mapped_role(account, &decision, rules);
+            if is_it {
+                return withhold(WithheldReason::Rejected, Some(hold));
+            }
+            return Braked::Unheld(Box::new(lifecycle::unheld(account)));
+        }
+        Brake::RejectNow(hold) if takes_mapped_role(account, &decision, rules) => {
             return withhold(WithheldReason::Rejected, Some(hold));
         }
         Brake::Keep if leaves.is_some() => return withhold(WithheldReason::LastProtected, None),
@@ -161,13 +204,12 @@ fn braked(
         Brake::Defer { mass } if (mass && deferral.mass) || deferral.protected.is_some() => {
             Braked::Deferred(deferral)
         }
-        Brake::Make { witness: None, .. } if deferral.protected.is_some() => {
-            Braked::Deferred(deferral)
-        }
         Brake::Make { witness: Some(user), .. } => {
             let requires = deferral.protected.map(|role| Requirement::HasRole { user, role });
             go(changed, requires)
         }
+        // However it was asked for: nobody leaves a protected role without a witness.
+        _ if deferral.protected.is_some() => Braked::Deferred(deferral),
         _ => go(changed, None),
     }
 }

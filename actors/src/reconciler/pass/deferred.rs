@@ -4,12 +4,13 @@
 //! operator. Then the others are made; those that leave a protected role one after the other, each
 //! with somebody else as its witness, whose having the role is checked again in the transaction.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use access::{Event, EventType, Hold, HoldId, HoldState, Status, UserId};
 use ractor::ActorRef;
 use store::{Changeset, Marked, Operation, Requirement, Snapshot};
 
+use super::holds::newest_holds;
 use super::report::{CHANGES_NAMED_MAX, Held};
 use super::{Pass, Trigger};
 use crate::error::ChangeError;
@@ -38,8 +39,10 @@ pub(super) struct Braking {
     pub(super) deferred: BTreeMap<UserId, Deferred>,
     /// Marked groups whose members were seen to, but for those deferred.
     pub(super) groups: Vec<(access::GroupId, u64)>,
-    /// In a dry run: protected roles that somebody has at its end.
-    pub(super) holders: BTreeSet<String>,
+    /// Somebody who had each protected role when it was last looked for.
+    witnesses: BTreeMap<String, UserId>,
+    /// In a dry run: how many have each protected role, those included who would leave it.
+    pub(super) holders: BTreeMap<String, u64>,
     /// Mapped roles that passes of the same wave took away before.
     pub(super) lost_before: u64,
     /// Mapped roles that this pass took away.
@@ -116,8 +119,34 @@ impl Pass {
             .take(PIECE)
             .map(|(user, deferred)| (*user, deferred.clone()))
             .collect();
+        for (user, _) in &piece {
+            self.braking.deferred.remove(user);
+        }
+        let stepped = self.step_piece(shared, tenant, &piece, hold).await;
+        if stepped.is_err() {
+            // It is met again; what was done of it stays done.
+            for (user, deferred) in piece {
+                self.braking.deferred.entry(user).or_insert(deferred);
+            }
+        }
+        stepped?;
+        // Some may have been handed back once more.
+        if !self.braking.deferred.is_empty() {
+            return Ok(false);
+        }
+        self.clear_groups(shared).await?;
+        Ok(true)
+    }
+
+    async fn step_piece(
+        &mut self,
+        shared: &Shared,
+        tenant: &ActorRef<TenantMessage>,
+        piece: &[(UserId, Deferred)],
+        hold: Option<HoldId>,
+    ) -> Result<(), ChangeError> {
         let mut ask = Vec::new();
-        for (user, Deferred { cause, deferral, .. }) in &piece {
+        for (user, Deferred { cause, deferral, .. }) in piece {
             let brake = match hold.filter(|_| deferral.mass) {
                 Some(hold) => Brake::Hold(hold),
                 // The last account that is asked is the one to stay: not all at once, then.
@@ -126,22 +155,21 @@ impl Pass {
             };
             ask.push((*user, *cause, brake));
         }
-        self.braking.lost += self.ask_actors(shared, tenant, ask).await?;
-        for (user, Deferred { cause, deferral, .. }) in &piece {
+        let changed = self.ask_actors(shared, tenant, ask).await?;
+        if hold.is_none() {
+            self.braking.lost += changed;
+        }
+        for (user, Deferred { cause, deferral, .. }) in piece {
             let waits = hold.is_some() && deferral.mass;
             if let Some(role) = deferral.protected.as_ref().filter(|_| !waits) {
+                let before = self.report.changed;
                 self.leave_protected(shared, tenant, *user, *cause, role).await?;
+                if deferral.mass {
+                    self.braking.lost += self.report.changed - before;
+                }
             }
         }
-        // Only now: a piece that failed is met again.
-        for (user, _) in &piece {
-            self.braking.deferred.remove(user);
-        }
-        if !self.braking.deferred.is_empty() {
-            return Ok(false);
-        }
-        self.clear_groups(shared).await?;
-        Ok(true)
+        Ok(())
     }
 
     /// Decides whether the mapped roles that would go are so many that they wait.
@@ -150,16 +178,37 @@ impl Pass {
         let mass = u64::try_from(mass).unwrap_or(u64::MAX);
         let accounts = shared.snapshot()?.counts(shared.key)?.users;
         let lost = mass.saturating_add(self.braking.lost_before);
-        let waits = mass > 0
-            && self.can_be_held()
-            && shared.config().settings.hold.applies_to(lost, accounts);
-        let decided = if waits {
+        let decided = if mass == 0 || !self.can_be_held() {
+            Decided::Go
+        } else if let Some(hold) = self.join_hold(shared, mass).await? {
+            Decided::Wait(hold)
+        } else if shared.config().settings.hold.applies_to(lost, accounts) {
             Decided::Wait(self.open_hold(shared, mass, accounts).await?)
         } else {
             Decided::Go
         };
         self.braking.decided = Some(decided);
         Ok(decided)
+    }
+
+    /// Joins the hold that is open for this wave, or for sweeps: an earlier pass opened it, perhaps
+    /// before a crash, and what it counted is one change with what this pass would do.
+    async fn join_hold(
+        &mut self,
+        shared: &Shared,
+        accounts: u64,
+    ) -> Result<Option<HoldId>, ChangeError> {
+        let wave = self.wave();
+        let is_ours = |hold: &Hold| match wave {
+            Some(_) => hold.wave == wave,
+            None => hold.wave.is_none() && hold.trigger == self.trigger.name(),
+        };
+        let open = |hold: &Hold| hold.state == HoldState::Open && is_ours(hold);
+        let Some(hold) = newest_holds(shared)?.into_iter().find(open) else { return Ok(None) };
+        let counted = move |hold: &mut Hold, _| hold.accounts += accounts;
+        self.change_hold(shared, hold.id, counted).await?;
+        self.report.held = Some(Held { hold: hold.id, accounts });
+        Ok(Some(hold.id))
     }
 
     async fn open_hold(
@@ -169,7 +218,7 @@ impl Pass {
         of: u64,
     ) -> Result<HoldId, ChangeError> {
         let now = shared.clock.now();
-        let wave = self.wave(shared);
+        let wave = self.wave();
         let hold = Hold {
             id: HoldId::new(now),
             state: HoldState::Open,
@@ -211,11 +260,18 @@ impl Pass {
         role: &str,
     ) -> Result<(), ChangeError> {
         for _ in 0..WITNESSES_MAX {
-            let witness = find_witness(&shared.snapshot()?, shared, role, user)?;
+            let known = self.braking.witnesses.get(role).copied().filter(|known| *known != user);
+            let witness = match known {
+                Some(known) => Some(known),
+                None => find_witness(&shared.snapshot()?, shared, role, user)?,
+            };
             let Some(witness) = witness else { break };
+            self.braking.witnesses.insert(role.to_owned(), witness);
             let brake = self.make(Some(witness));
             match self.ask_one(shared, tenant, (user, cause, brake)).await? {
-                Some(Reconciled::NoWitness) => {}
+                Some(Reconciled::NoWitness) => {
+                    self.braking.witnesses.remove(role);
+                }
                 _ => return Ok(()),
             }
         }
@@ -257,18 +313,23 @@ impl Pass {
         Ok(())
     }
 
-    /// What the real run would do about changes that leave a protected role: where nobody else is
-    /// left in it, the oldest account stays.
+    /// What the real run would do about changes that leave a protected role: the youngest goes
+    /// first, as long as somebody else has it.
     fn simulate_deferred(&mut self) {
         for Deferred { deferral, change, .. } in
-            std::mem::take(&mut self.braking.deferred).into_values()
+            std::mem::take(&mut self.braking.deferred).into_values().rev()
         {
             let Some((role, change)) = deferral.protected.zip(change) else { continue };
-            if self.braking.holders.insert(role) {
+            let holders = self.braking.holders.entry(role).or_default();
+            if *holders <= 1 {
                 self.keep(change);
-            } else {
-                self.count(change);
+                continue;
             }
+            *holders -= 1;
+            if let Some(next) = change.to.as_ref().and_then(|to| self.braking.holders.get_mut(to)) {
+                *next += 1;
+            }
+            self.count(change);
         }
     }
 

@@ -56,7 +56,7 @@ impl Pass {
         }
     }
 
-    async fn change_hold(
+    pub(super) async fn change_hold(
         &self,
         shared: &Shared,
         id: HoldId,

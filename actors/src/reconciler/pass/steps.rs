@@ -70,7 +70,7 @@ impl Pass {
     /// Whether this pass is to answer a mark. What the open wave touched last is left to it.
     fn concerns(&self, mark: &Mark, open: Option<WaveId>) -> bool {
         match self.trigger {
-            Trigger::MaxDelay { touched_until } => mark.first_touched <= touched_until,
+            Trigger::MaxDelay { touched_until, .. } => mark.first_touched <= touched_until,
             _ => mark.wave.is_none() || mark.wave != open,
         }
     }
@@ -125,7 +125,7 @@ impl Pass {
         tenant: &ActorRef<TenantMessage>,
         users: Vec<(UserId, Option<u64>)>,
     ) -> Result<(), ChangeError> {
-        let wave = self.wave(shared);
+        let wave = self.wave();
         let mut clear = Vec::new();
         let mut ask = Vec::new();
         let config = shared.config();
@@ -207,8 +207,9 @@ impl Pass {
             for (account, groups) in &accounts {
                 let end = account.lock.as_ref().and_then(|lock| lock.expires_at);
                 let has_ended = end.is_some_and(|end| end <= moment.now);
-                self.next_expiry =
-                    self.next_expiry.into_iter().chain(end.filter(|_| !has_ended)).min();
+                // A first look finds those too that have ended while nobody looked.
+                let counts = !has_ended || self.report.dry_run;
+                self.next_expiry = self.next_expiry.into_iter().chain(end.filter(|_| counts)).min();
                 if matches!(self.trigger, Trigger::LockExpiry) && !has_ended {
                     continue;
                 }
@@ -273,15 +274,22 @@ impl Pass {
         moment: Moment,
     ) {
         let protected = &config.settings.protected_roles;
-        if let Some(role) = next.role.as_ref().filter(|role| protected.contains(role))
-            && next.status == Status::Active
-        {
-            self.braking.holders.insert(role.clone());
-        }
-        let Some(change) = RoleChange::between(account, next) else { return };
+        let mut holds = |role: Option<&String>| {
+            if let Some(role) = role.filter(|role| protected.contains(role))
+                && account.status == Status::Active
+            {
+                *self.braking.holders.entry(role.clone()).or_default() += 1;
+            }
+        };
+        let Some(change) = RoleChange::between(account, next) else {
+            return holds(account.role.as_ref());
+        };
         let decision = lifecycle::decision_on(account, groups, &config.rules, moment);
         let deferral = deferral(account, &decision, config);
-        if deferral.protected.is_some() {
+        // One that leaves a protected role has it until its turn comes.
+        let leaves = deferral.protected.is_some();
+        holds(if leaves { account.role.as_ref() } else { next.role.as_ref() });
+        if leaves {
             let (cause, change) = (self.cause(), Some(change));
             self.braking.deferred.insert(account.id, Deferred { cause, deferral, change });
         } else {
