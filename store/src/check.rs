@@ -242,25 +242,33 @@ impl Check<'_> {
         }
     }
 
+    /// Compares the end of an audit log with what the counters say of it.
+    fn audit_total(&mut self, tenant: TenantKey, counters: Option<Counters>) {
+        let counters = counters.unwrap_or_default();
+        let kept = (counters.audit, counters.audit_hash);
+        let trimmed = (counters.audit_trimmed, counters.audit_trimmed_hash);
+        if self.audit.get(&tenant).copied().unwrap_or(trimmed) != kept {
+            let key = Key::tenant(tenant).done();
+            self.problem(Table::Counters, &key, "does not know the end of the audit log");
+        }
+    }
+
     /// Compares what was counted with what the counters say.
     fn totals(&mut self) {
-        let service = self.snapshot.counters(TenantKey::SERVICE).ok().flatten();
-        let counted = self.audit.get(&TenantKey::SERVICE).map(|(last, _)| *last);
-        if counted != service.map(|counters| counters.audit).filter(|last| *last > 0) {
-            let key = Key::tenant(TenantKey::SERVICE).done();
-            self.problem(Table::Counters, &key, "does not count the audit entries");
-        }
+        self.audit_total(
+            TenantKey::SERVICE,
+            self.snapshot.counters(TenantKey::SERVICE).ok().flatten(),
+        );
         for (tenant, counters) in std::mem::take(&mut self.live) {
+            self.audit_total(tenant, counters);
             let Some(counters) = counters else { continue };
             let key = Key::tenant(tenant).done();
             let (users, groups) = self.resources.get(&tenant).copied().unwrap_or_default();
             let feed = self.feed.get(&tenant).copied().unwrap_or(counters.feed_trimmed);
-            let audit = self.audit.get(&tenant).map_or(counters.audit_trimmed, |(last, _)| *last);
             for (what, counted, kept) in [
                 ("users", users, counters.users),
                 ("groups", groups, counters.groups),
                 ("feed entries", feed, counters.feed),
-                ("audit entries", audit, counters.audit),
             ] {
                 if counted != kept {
                     let what = format!("counts {kept} {what}, there are {counted}");

@@ -201,10 +201,7 @@ impl<'p, 'a> Change<'p, 'a> {
                 self.overlay.delete(Table::Waves, key::wave(self.tenant, wave));
                 Ok(())
             }
-            Operation::Trim { log, last, rows_max } => {
-                self.trim(log, last, rows_max);
-                Ok(())
-            }
+            Operation::Trim { log, last, rows_max } => self.trim(log, last, rows_max),
         }
     }
 

@@ -189,6 +189,8 @@ pub(crate) struct Counters {
     pub(crate) audit_trimmed: u64,
     /// The hash of the last audit entry, which the next one continues.
     pub(crate) audit_hash: [u8; 32],
+    /// The hash of the last audit entry that retention has taken away.
+    pub(crate) audit_trimmed_hash: [u8; 32],
 }
 
 impl Counters {
@@ -206,7 +208,7 @@ impl Counters {
             self.audit_trimmed,
         ];
         let numbers = numbers.iter().flat_map(|counter| counter.to_le_bytes());
-        numbers.chain(self.audit_hash).collect()
+        numbers.chain(self.audit_hash).chain(self.audit_trimmed_hash).collect()
     }
 
     pub(crate) fn decode(payload: &[u8]) -> Result<Self, ReadError> {
@@ -223,8 +225,15 @@ impl Counters {
             return Some(first_version);
         }
         let (feed_trimmed, audit, audit_trimmed) = (reader.u64()?, reader.u64()?, reader.u64()?);
-        let audit_hash = reader.array()?;
-        Some(Self { feed_trimmed, audit, audit_trimmed, audit_hash, ..first_version })
+        let (audit_hash, audit_trimmed_hash) = (reader.array()?, reader.array()?);
+        Some(Self {
+            feed_trimmed,
+            audit,
+            audit_trimmed,
+            audit_hash,
+            audit_trimmed_hash,
+            ..first_version
+        })
     }
 }
 

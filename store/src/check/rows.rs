@@ -67,13 +67,12 @@ impl Check<'_> {
         };
         let trimmed = counters.map_or(0, |counters| counters.audit_trimmed);
         let before = self.audit.insert(tenant, (number, *hash));
-        let (last, hash_before) = before.unwrap_or((trimmed, [0; 32]));
+        let trimmed_hash = counters.map_or([0; 32], |counters| counters.audit_trimmed_hash);
+        let (last, hash_before) = before.unwrap_or((trimmed, trimmed_hash));
         if number != last + 1 {
             self.problem(Table::Audit, key, &format!("the entry before it is {last}"));
         }
-        // What the oldest entry continues is gone once retention has taken something away.
-        let continues = before.is_some() || trimmed == 0;
-        if continues && crate::plan::audit::chained(&hash_before, json) != *hash {
+        if crate::plan::audit::chained(&hash_before, json) != *hash {
             self.problem(Table::Audit, key, "it does not continue the entry before it");
         }
         Ok(())

@@ -159,8 +159,11 @@ impl Change<'_, '_> {
     }
 
     pub(super) fn audit_forgotten_account(&mut self, user: UserId, payload: &[u8]) -> Planned<()> {
+        // Not what it showed of a person, which is what goes here.
+        let mut before = attributes(payload.get(8..).unwrap_or_default())?;
+        before.retain(|key, _| key == "status" || key == "status_since");
         let mut changed = Changed::new("account", user.to_string());
-        changed.before = Some(raw(payload.get(8..).unwrap_or_default())?);
+        changed.before = whole(&before)?;
         self.audit.push(changed);
         Ok(())
     }
@@ -183,23 +186,21 @@ impl Change<'_, '_> {
         Ok(())
     }
 
-    /// Users and values that joined or left a group.
+    /// Users, groups and values that joined or left a group.
     pub(super) fn audit_members(
         &mut self,
         group: GroupId,
-        joined: &[UserId],
-        left: &[UserId],
+        joined: &[String],
+        left: &[String],
         parked: &[String],
         unparked: &[String],
     ) {
-        let users = |users: &[UserId]| {
-            users.iter().take(NAMED_MAX).map(ToString::to_string).collect::<Vec<_>>()
-        };
+        let users = |users: &[String]| users.iter().take(NAMED_MAX).cloned().collect();
         let side = |members: Vec<String>, count: usize, parked: &[String]| {
             let named: Vec<&String> = parked.iter().take(NAMED_MAX).collect();
             json!({"members": members, "members_count": count, "parked": named})
         };
-        let is_empty = |users: &[UserId], values: &[String]| users.is_empty() && values.is_empty();
+        let is_empty = |users: &[String], values: &[String]| users.is_empty() && values.is_empty();
         let mut changed = Changed::new("group", group.to_string());
         if !is_empty(left, unparked) {
             changed = changed.before(&side(users(left), left.len(), unparked));

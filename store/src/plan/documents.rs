@@ -99,13 +99,19 @@ impl Change<'_, '_> {
         Ok(())
     }
 
-    pub(super) fn trim(&mut self, log: Log, last: u64, rows_max: usize) {
+    pub(super) fn trim(&mut self, log: Log, last: u64, rows_max: usize) -> Planned<()> {
         let (table, trimmed, newest) = match log {
             Log::Feed => (Table::Feed, self.counters.feed_trimmed, self.counters.feed),
             Log::Audit => (Table::Audit, self.counters.audit_trimmed, self.counters.audit),
         };
         let last = last.min(newest);
         let upto = last.min(trimmed.saturating_add(u64::try_from(rows_max).unwrap_or(u64::MAX)));
+        if log == Log::Audit && upto > trimmed {
+            // The oldest entry that stays continues it.
+            let row = self.overlay.get(Table::Audit, &key::audit(self.tenant, upto))?;
+            let hash = row.as_deref().and_then(<[u8]>::first_chunk).copied();
+            self.counters.audit_trimmed_hash = hash.unwrap_or_default();
+        }
         for number in trimmed + 1..=upto {
             let row = match log {
                 Log::Feed => key::feed(self.tenant, number),
@@ -120,5 +126,6 @@ impl Change<'_, '_> {
             }
         }
         self.committed.more_to_purge = upto < last;
+        Ok(())
     }
 }

@@ -42,6 +42,8 @@ impl Named {
 struct Net {
     users: BTreeMap<UserId, bool>,
     groups: i64,
+    groups_joined: Vec<String>,
+    groups_left: Vec<String>,
     parked: Vec<String>,
     unparked: Vec<String>,
     touched: bool,
@@ -65,7 +67,11 @@ impl Net {
                     self.users.insert(user, joined);
                 }
             }
-            Named::Group(_) => self.groups += if joined { 1 } else { -1 },
+            Named::Group(group) => {
+                self.groups += if joined { 1 } else { -1 };
+                let named = if joined { &mut self.groups_joined } else { &mut self.groups_left };
+                named.push(group.to_string());
+            }
         }
     }
 
@@ -106,7 +112,8 @@ impl Change<'_, '_> {
             + net.groups;
         record.members = u32::try_from(i64::from(record.members) + delta).unwrap_or_default();
         self.committed.revision = Some(record.revision + 1);
-        self.audit_members(group, &[], &[], &net.parked, &net.unparked);
+        let Net { groups_joined, groups_left, parked, unparked, .. } = &net;
+        self.audit_members(group, groups_joined, groups_left, parked, unparked);
         self.members_changed(group, record, &added, &removed)
     }
 
@@ -250,6 +257,7 @@ impl Change<'_, '_> {
                 self.put_member(group, Named::User(user));
                 record.members = record.members.saturating_add(1);
             }
+            self.audit_members(group, &[], &[], &[], &[value.to_owned()]);
             let joined = if joins { std::slice::from_ref(&user) } else { &[] };
             self.members_changed(group, record, joined, &[])?;
         }
@@ -275,15 +283,19 @@ impl Change<'_, '_> {
 
     /// Dismisses the members of a group that is deleted; each user is marked.
     pub(super) fn dismiss_all_members(&mut self, group: GroupId) -> Planned<()> {
+        let mut left = Vec::new();
         for (id, member) in self.known_members(group)? {
             self.delete_member(group, &id);
+            left.push(UserId::from_bytes(id).to_string());
             if let Named::User(user) = member {
                 self.mark(Marked::User(user), true)?;
             }
         }
-        for value in self.parked_members(group)? {
-            self.delete_parked(group, &value);
+        let parked = self.parked_members(group)?;
+        for value in &parked {
+            self.delete_parked(group, value);
         }
+        self.audit_members(group, &[], &left, &[], &parked);
         Ok(())
     }
 }

@@ -198,7 +198,8 @@ impl Change<'_, '_> {
         if added.is_empty() && removed.is_empty() {
             return Ok(());
         }
-        self.audit_members(group, added, removed, &[], &[]);
+        let texts = |users: &[UserId]| users.iter().map(ToString::to_string).collect::<Vec<_>>();
+        self.audit_members(group, &texts(added), &texts(removed), &[], &[]);
         for user in added.iter().chain(removed) {
             self.mark(Marked::User(*user), true)?;
         }
