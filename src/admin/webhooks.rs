@@ -81,7 +81,8 @@ pub async fn show(
 
 /// Changes a webhook; a new secret is shown only here.
 #[utoipa::path(
-    patch, path = "/tenants/{tenant}/webhooks/{webhook}", tag = "webhooks", request_body = Patch,
+    patch, path = "/tenants/{tenant}/webhooks/{webhook}", tag = "webhooks",
+    request_body = Option<Patch>,
     responses(
         (status = 200, description = "The webhook", body = ShownWebhook),
         (status = 409, description = "the secret cannot be used"),

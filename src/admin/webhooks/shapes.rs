@@ -16,7 +16,7 @@ use crate::openapi::schemas;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewWebhook, examples(json!({
-    "url": "https://app.example.com/hooks/slackwater", "types": ["account.role_changed"],
+    "url": "https://hooks.example/slackwater", "types": ["account.role_changed"],
     "requests_per_second": 10, "after": 0
 })))]
 pub(super) struct Create {
@@ -96,7 +96,7 @@ pub(super) struct DeliveriesQuery {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Webhook, examples(json!({
     "id": "01990a5d-ac96-774b-bcce-b302099a8057",
-    "url": "https://app.example.com/hooks/slackwater", "types": ["account.role_changed"],
+    "url": "https://hooks.example/slackwater", "types": ["account.role_changed"],
     "state": "active", "reason": null, "disabled_since": null, "requests_per_second": 10,
     "created_at": "2026-03-01T12:00:00Z", "delivered_to": 41, "behind": 1, "waiting": 0, "dead": 0,
     "last_success_at": "2026-03-01T12:05:00Z", "last_failure_at": null, "last_error": null,
