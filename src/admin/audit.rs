@@ -68,7 +68,9 @@ struct AuditQuery {
     after: Option<u64>,
 }
 
-/// What was changed of a tenant, newest first; or, as JSON lines, all of it, oldest first.
+/// What was changed of a tenant, newest first.
+///
+/// Where `Accept` names JSON lines: all of it, oldest first, each line an `AuditEntry`.
 #[utoipa::path(
     get, path = "/tenants/{tenant}/audit", tag = "audit", params(Paging, AuditQuery),
     responses((status = 200, description = "Entries", content(
@@ -87,6 +89,8 @@ pub async fn of_tenant(
 }
 
 /// What was changed that belongs to no tenant: tenants made and deleted, the operator token.
+///
+/// Where `Accept` names JSON lines: all of it, oldest first, each line an `AuditEntry`.
 #[utoipa::path(
     get, path = "/audit", tag = "audit", params(Paging, AuditQuery),
     responses((status = 200, description = "Entries", content(

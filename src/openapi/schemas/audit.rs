@@ -13,7 +13,8 @@ use uuid::Uuid;
     "request": "01990a5d-b3f1-7d60-a1b2-0c3d4e5f6a7b",
     "wave": "01990a5d-b9a0-7c52-8e4a-0d9e8f7a6b5c",
     "changes": [{"object": "account", "id": "01990a5d-ac96-774b-bcce-b302099a8057",
-                 "before": {"role": "default"}, "after": {"role": "loanee"}}]
+                 "before": {"role": "default"}, "after": {"role": "loanee"}}],
+    "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 })))]
 pub struct AuditEntry {
     /// Its number, from 1, without gaps.
@@ -31,6 +32,9 @@ pub struct AuditEntry {
     pub wave: Option<Uuid>,
     /// What became of what.
     pub changes: Vec<AuditChange>,
+    /// SHA-256, in hex, of this entry and the hash of the one before.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
+    pub hash: String,
 }
 
 /// In whose name something was changed.

@@ -20,7 +20,7 @@ use uuid::Uuid;
     "hold": {"share": 0.5, "min_accounts": 100},
     "reconcile": {"settle": "60s", "max_delay": "10m", "sweep_min": "20m", "sweep_max": "40m"},
     "rate_limit": {"requests_per_second": 100, "burst": 200},
-    "retention": {"feed": "30d", "feed_entries": 1000000, "audit": "400d", "waves": "90d",
+    "retention": {"feed": "30d", "feed_entries": 1_000_000, "audit": "400d", "waves": "90d",
                   "deleted_accounts": "90d"},
     "equipment": {"schedule": "0 8 * * 1", "time_zone": "Europe/Berlin",
                   "email": ["it@example.com"]}
