@@ -3,7 +3,7 @@
 //! Nothing here waits: the configuration is swapped whole, the wave is a few counters behind a
 //! lock held for nanoseconds, and permits are counted by semaphores.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -74,6 +74,7 @@ pub struct Shared {
     live_users: RwLock<HashMap<UserId, Arc<Observed>>>,
     live_groups: RwLock<HashMap<GroupId, Arc<Observed>>>,
     next_sweep: Mutex<Option<Timestamp>>,
+    last_protected: Mutex<BTreeSet<UserId>>,
     /// The way out for couriers.
     pub(crate) outbound: Arc<Outbound>,
     couriers: RwLock<HashMap<WebhookId, LiveCourier>>,
@@ -123,6 +124,7 @@ impl Shared {
             live_users: RwLock::default(),
             live_groups: RwLock::default(),
             next_sweep: Mutex::default(),
+            last_protected: Mutex::default(),
             outbound,
             couriers: RwLock::default(),
             webhooks: tokio::sync::Mutex::default(),
@@ -343,6 +345,26 @@ impl Shared {
 
     pub(crate) fn set_next_sweep(&self, at: Timestamp) {
         *lock(&self.next_sweep) = Some(at);
+    }
+
+    /// A pass kept these accounts in protected roles, since nobody else has them; if it met `all`
+    /// accounts, these only.
+    pub(crate) fn kept_in_protected_roles(
+        &self,
+        accounts: impl IntoIterator<Item = UserId>,
+        all: bool,
+    ) {
+        let mut known = lock(&self.last_protected);
+        if all {
+            known.clear();
+        }
+        known.extend(accounts);
+    }
+
+    /// Accounts that the latest passes kept in protected roles; at most a thousand for each pass.
+    /// Nothing is known between a start and the first pass.
+    pub fn last_protected(&self) -> Vec<UserId> {
+        lock(&self.last_protected).iter().copied().collect()
     }
 
     /// When the next sweep is due.

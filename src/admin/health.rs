@@ -7,15 +7,17 @@ use std::time::Duration;
 
 use access::expiry::warning_due;
 use access::wave::later;
-use access::{HoldId, TokenId};
+use access::webhook::{Position, Webhook};
+use access::{Hold, HoldId, HoldState, TokenId, UserId, WebhookId};
 use actors::housekeeper::ExpiredParked;
+use actors::service::webhooks::is_failing;
 use actors::shared::Shared;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::Serialize;
 use store::oauth::OAuthClient;
-use store::{ReadError, Snapshot};
+use store::{DocumentKey, ReadError, Snapshot};
 use utoipa::ToSchema;
 
 use super::{Outcome, open_tenant};
@@ -26,6 +28,10 @@ use crate::app::App;
 const TOKENS_MAX: usize = 1_024;
 /// Parked memberships that are counted.
 const PARKED_COUNTED_MAX: usize = 1_000;
+/// Holds that are looked at, newest first.
+const HOLDS_MAX: usize = 1_000;
+/// Webhooks that are looked at; a tenant has fewer.
+const WEBHOOKS_MAX: usize = 64;
 /// How long a membership may wait before somebody should look why.
 const PARKED_FOR_LONG: Duration = Duration::from_hours(24);
 
@@ -48,7 +54,8 @@ enum Status {
     "tokens_expiring": [{"id": "01990a5d-ac96-774b-bcce-b302099a8057", "kind": "token",
                          "label": "first", "expires_at": "2026-04-01T12:00:00Z", "days": 30}],
     "parked": {"count": 1, "more": false, "oldest": "2026-03-01T12:00:00Z", "expired": null},
-    "holds": []
+    "holds": [], "last_protected": [],
+    "webhooks_failing": ["01990a5d-b2c4-7e11-9d3f-6c1f2a7b8d90"]
 })))]
 struct Health {
     /// The worst that a check said.
@@ -60,6 +67,12 @@ struct Health {
     /// Mass changes that wait.
     #[schema(value_type = Vec<Uuid>)]
     holds: Vec<HoldId>,
+    /// Accounts that keep a protected role because nobody else has it, as the latest passes found.
+    #[schema(value_type = Vec<Uuid>)]
+    last_protected: Vec<UserId>,
+    /// Webhooks that are disabled, or whose receivers take nothing.
+    #[schema(value_type = Vec<Uuid>)]
+    webhooks_failing: Vec<WebhookId>,
 }
 
 /// A token or an OAuth client whose end is near.
@@ -103,7 +116,8 @@ struct Looking<'a> {
 type Check = fn(&Looking<'_>, &mut Health) -> Result<Status, ReadError>;
 
 /// Every check.
-const CHECKS: [Check; 2] = [expiring_tokens, parked_memberships];
+const CHECKS: [Check; 5] =
+    [expiring_tokens, parked_memberships, open_holds, last_protected, failing_webhooks];
 
 /// What an operator should look at.
 #[utoipa::path(
@@ -155,4 +169,32 @@ fn parked_memberships(looking: &Looking<'_>, health: &mut Health) -> Result<Stat
         expired,
     };
     Ok(if is_long || expired.is_some() { Status::Attention } else { Status::Ok })
+}
+
+fn open_holds(looking: &Looking<'_>, health: &mut Health) -> Result<Status, ReadError> {
+    let Looking { shared, snapshot, .. } = looking;
+    let all = DocumentKey::default();
+    let holds: Vec<Hold> = snapshot.documents_reversed(shared.key, &all, None, HOLDS_MAX)?;
+    let open = holds.iter().filter(|hold| hold.state == HoldState::Open);
+    health.holds = open.map(|hold| hold.id).collect();
+    Ok(if health.holds.is_empty() { Status::Ok } else { Status::Attention })
+}
+
+fn last_protected(looking: &Looking<'_>, health: &mut Health) -> Result<Status, ReadError> {
+    health.last_protected = looking.shared.last_protected();
+    Ok(if health.last_protected.is_empty() { Status::Ok } else { Status::Attention })
+}
+
+fn failing_webhooks(looking: &Looking<'_>, health: &mut Health) -> Result<Status, ReadError> {
+    let Looking { shared, snapshot, .. } = looking;
+    for webhook in snapshot.documents::<Webhook>(shared.key, None, WEBHOOKS_MAX)? {
+        let key = DocumentKey::id(webhook.id.as_bytes());
+        let position = snapshot.document::<Position>(shared.key, &key)?;
+        let fails = position.is_some_and(|position| is_failing(&position.value));
+        if !webhook.deleted && (fails || webhook.disabled.is_some()) {
+            health.webhooks_failing.push(webhook.id);
+        }
+    }
+    let none = health.webhooks_failing.is_empty();
+    Ok(if none { Status::Ok } else { Status::Attention })
 }

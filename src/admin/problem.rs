@@ -124,7 +124,9 @@ impl From<Failure> for Problem {
 impl From<ChangeError> for Problem {
     fn from(error: ChangeError) -> Self {
         match error {
-            ChangeError::NotFound => Self::not_found("there is nothing of this id"),
+            ChangeError::NotFound => {
+                Self::not_found("there is no such account, token, client, hold, webhook or tenant")
+            }
             ChangeError::NotUnique { attribute } => Self::conflict(format!("{attribute} is taken")),
             ChangeError::Manual(
                 error @ (ManualError::Locked | ManualError::Disabled | ManualError::Deleted),

@@ -162,11 +162,15 @@ async fn a_mass_change_waits_for_approval() {
         (&json!("held"), &json!(id))
     );
     assert!(server.home.logs().contains("a mass change of roles waits for an operator"));
+    let health = admin.get("/tenants/acme/health").await.expect(200).json();
+    assert_eq!((&health["status"], &health["holds"]), (&json!("attention"), &json!([id])));
 
     let path = format!("/tenants/acme/holds/{id}/approve");
     let approved = admin.post(&path, &json!({})).await.expect(200).json();
     assert_eq!((&approved["hold"]["state"], &approved["changed"]), (&json!("approved"), &json!(8)));
     assert_eq!(count(admin, "default").await, 8);
+    let health = admin.get("/tenants/acme/health").await.expect(200).json();
+    assert_eq!((&health["status"], &health["holds"]), (&json!("ok"), &json!([])));
     admin.post(&path, &json!({})).await.expect(409);
     let nothing = "/tenants/acme/holds/00000000-0000-7000-8000-000000000000/approve";
     admin.post(nothing, &json!({})).await.expect(404);
@@ -215,4 +219,6 @@ async fn the_last_account_in_a_protected_role_is_reported_and_kept() {
     assert_eq!((&report["changed"], report["kept"].as_array().map(Vec::len)), (&json!(0), Some(1)));
     let kept = admin.account("acme", report["kept"][0]["account"].as_str().unwrap()).await;
     assert_eq!(kept["why"]["withheld"]["reason"], "last_protected", "{kept}");
+    let health = admin.get("/tenants/acme/health").await.expect(200).json();
+    assert_eq!(health["last_protected"], json!([kept["id"]]), "{health}");
 }

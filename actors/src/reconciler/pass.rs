@@ -280,6 +280,12 @@ impl Pass {
             examined = self.report.examined, changed = self.report.changed,
             duration_ms = self.report.duration_ms, "reconciled",
         );
+        if !self.report.dry_run {
+            let kept = self.report.kept.iter().map(|change| change.account);
+            let all =
+                matches!(self.trigger, Trigger::Sweep | Trigger::Operator | Trigger::Settings);
+            shared.kept_in_protected_roles(kept, all);
+        }
         if let Trigger::Wave(wave) = &self.trigger {
             shared.wave_reconciled(wave.id);
         }

@@ -183,6 +183,8 @@ async fn real_answers_about_webhooks_are_as_described() {
     assert!(rotated.json()["old_secret_until"].is_string());
     let disabled = patch(json!({"state": "disabled"})).await.expect(200).json();
     assert_eq!(disabled["state"], "disabled");
+    let health = acme.get("/health", "/health").await.expect(200).json();
+    assert_eq!(health["webhooks_failing"], json!([made["id"]]), "{health}");
     patch(json!({"types": ["nothing"]})).await.expect(422);
     let deleted = acme.server.admin().delete(&format!("{ACME}{path}")).await.expect(204);
     acme.check("delete", ONE, deleted);
