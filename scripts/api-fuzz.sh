@@ -18,7 +18,7 @@ fail() {
 
 SECONDS_MAX=90
 # Requests for each operation while fuzzing; the phases before it add some forty each.
-EXAMPLES_MAX=30
+EXAMPLES_MAX=20
 SEED=20260301
 # Not among the checks:
 # - positive_data_acceptance: much that a schema allows is refused with reason, such as a cursor

@@ -180,6 +180,7 @@ fn open_holds(looking: &Looking<'_>, health: &mut Health) -> Result<Status, Read
     Ok(if health.holds.is_empty() { Status::Ok } else { Status::Attention })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a check as the others are")]
 fn last_protected(looking: &Looking<'_>, health: &mut Health) -> Result<Status, ReadError> {
     health.last_protected = looking.shared.last_protected();
     Ok(if health.last_protected.is_empty() { Status::Ok } else { Status::Attention })
