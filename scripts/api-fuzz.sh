@@ -18,7 +18,7 @@ fail() {
 
 SECONDS_MAX=90
 # Requests for each operation while fuzzing; the phases before it add some forty each.
-EXAMPLES_MAX=30
+EXAMPLES_MAX=20
 SEED=20260301
 # Not among the checks:
 # - positive_data_acceptance: much that a schema allows is refused with reason, such as a cursor
@@ -110,7 +110,12 @@ call "$scim" POST /scim/v2/api-fuzz/Groups \
   "{\"displayName\": \"Staff\", \"members\": [{\"value\": \"$user\"}]}" >/dev/null
 wave=$(call "$operator" GET "$tenant/waves" '' | field items 0 id)
 
-# Paths lead to what is there. Long polls do not wait. The tenant is not deleted.
+# A webhook whose name nothing has, and a client that logs in by OAuth.
+webhook=$(call "$operator" POST "$tenant/webhooks" '{"url": "https://hooks.invalid/"}' | field id)
+client=$(call "$operator" POST "$tenant/oauth-clients" '{}' | field id)
+
+# Paths lead to what is there. Long polls do not wait. The tenant is not deleted, nor what the paths
+# lead to.
 (umask 077 && cat >"$work/schemathesis.toml" <<TOML)
 headers = { Authorization = "Bearer $operator" }
 
@@ -119,11 +124,21 @@ headers = { Authorization = "Bearer $operator" }
 "path.account" = "$user"
 "path.user" = "$user"
 "path.wave" = "$wave"
+"path.webhook" = "$webhook"
+"path.client" = "$client"
 "query.wait" = "0s"
 
 [[operations]]
 include-operation-id = "delete_tenants_tenant"
 parameters = { "path.tenant" = "not-there" }
+
+[[operations]]
+include-operation-id = "delete_tenants_tenant_webhooks_webhook"
+parameters = { "path.webhook" = "$user" }
+
+[[operations]]
+include-operation-id = "delete_tenants_tenant_oauth_clients_client"
+parameters = { "path.client" = "$user" }
 TOML
 
 # It keeps a cache where it runs, which would make the next run another one.

@@ -61,9 +61,12 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(tenants::show, tenants::delete))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::delete))
+        .routes(routes!(oauth_clients::list, oauth_clients::create))
+        .routes(routes!(oauth_clients::delete))
         .routes(routes!(settings::show, settings::patch))
         .routes(routes!(settings::preview))
         .routes(routes!(groups::list))
+        .routes(routes!(parked::list))
         .routes(routes!(holds::list))
         .routes(routes!(holds::show))
         .routes(routes!(holds::approve))
@@ -76,6 +79,16 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(waves::list))
         .routes(routes!(waves::show))
         .routes(routes!(changes::list))
+        .routes(routes!(webhooks::list, webhooks::create))
+        .routes(routes!(webhooks::show, webhooks::patch, webhooks::delete))
+        .routes(routes!(webhooks::test))
+        .routes(routes!(webhooks::deliveries))
+        .routes(routes!(webhooks::replay))
+        .routes(routes!(equipment::replace))
+        .routes(routes!(reports::disabled_with_equipment))
+        .routes(routes!(audit::of_tenant))
+        .routes(routes!(audit::of_service))
+        .routes(routes!(health::show))
         .routes(routes!(actors::list))
         .routes(routes!(actors::tenant))
         .routes(routes!(actors::user))
@@ -84,26 +97,7 @@ pub fn routes() -> OpenApiRouter<App> {
 
 /// The admin API, for those who have the operator token.
 pub fn router(app: App) -> Router<App> {
-    use axum::routing::{delete, get, post, put};
-    let tenant = Router::new()
-        .route("/oauth-clients", get(oauth_clients::list).post(oauth_clients::create))
-        .route("/oauth-clients/{client}", delete(oauth_clients::delete))
-        .route("/audit", get(audit::of_tenant))
-        .route("/parked", get(parked::list))
-        .route("/health", get(health::show))
-        .route("/equipment", put(equipment::replace))
-        .route("/reports/disabled-with-equipment", get(reports::disabled_with_equipment))
-        .route("/webhooks", get(webhooks::list).post(webhooks::create))
-        .route(
-            "/webhooks/{webhook}",
-            get(webhooks::show).patch(webhooks::patch).delete(webhooks::delete),
-        )
-        .route("/webhooks/{webhook}/test", post(webhooks::test))
-        .route("/webhooks/{webhook}/deliveries", get(webhooks::deliveries))
-        .route("/webhooks/{webhook}/replay", post(webhooks::replay));
     Router::from(routes())
-        .nest("/tenants/{tenant}", tenant)
-        .route("/audit", get(audit::of_service))
         .fallback(async || Problem::not_found("there is nothing at this path"))
         .method_not_allowed_fallback(async || {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method")

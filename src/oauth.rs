@@ -19,6 +19,7 @@ use serde::Serialize;
 use store::oauth::{AccessToken, ClientId, OAuthClient, client_key};
 use store::tenant::Tenant;
 use store::{Kept, ReadError};
+use utoipa::ToSchema;
 
 use crate::admin::problem::Problem;
 use crate::answer::{self, Answer, JSON};
@@ -33,18 +34,28 @@ const BODY_BYTES_MAX: usize = 16 << 10;
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// An access token that was given.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = AccessToken, examples(json!({
+    "access_token": "swa_…", "token_type": "Bearer", "expires_in": 3600
+})))]
 struct Granted {
+    /// Opens the tenant's SCIM API, as a token of the tenant does.
     access_token: String,
+    /// Always `Bearer`.
     token_type: &'static str,
     /// Seconds.
     expires_in: u64,
 }
 
 /// Why none was given (RFC 6749 section 5.2).
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = OAuthError, examples(json!({
+    "error": "invalid_client", "error_description": "the client's id or secret is missing or wrong"
+})))]
 struct Refused {
+    /// `invalid_request`, `invalid_client` or `unsupported_grant_type`.
     error: &'static str,
+    /// The same in words.
     error_description: &'static str,
 }
 
@@ -58,14 +69,38 @@ enum Failed {
 }
 
 /// What a request says. Each parameter may stand there once.
-#[derive(Default)]
+#[derive(Default, ToSchema)]
+#[schema(as = AccessTokenRequest, examples(json!({
+    "grant_type": "client_credentials",
+    "client_id": "acme.01990a5d-ac96-774b-bcce-b302099a8057", "client_secret": "…"
+})))]
 struct Form {
+    /// `client_credentials`.
+    #[schema(required, nullable = false)]
     grant_type: Option<String>,
+    /// The client's id, unless it stands in `Authorization: Basic`.
+    #[schema(nullable = false)]
     client_id: Option<String>,
+    /// The client's secret, unless it stands in `Authorization: Basic`.
+    #[schema(nullable = false)]
     client_secret: Option<String>,
 }
 
-/// POST.
+/// Gives a client an access token (RFC 6749 section 4.4).
+#[utoipa::path(
+    post, path = "/oauth/token", tag = "tokens",
+    request_body(content = Form, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "An access token", body = Granted),
+        (status = 400, description = "The request is wrong", body = Refused),
+        (status = 401, description = "The client's id or secret is wrong", body = Refused,
+         headers(("WWW-Authenticate" = String, description = "Basic"))),
+        (status = 408, description = "the body did not come in time"),
+        (status = 413, description = "the body is larger than 16384 bytes"),
+        (status = 429, description = "too many failed logins from this address; see Retry-After"),
+        (status = 503, description = "the service cannot do this now; try again"),
+    )
+)]
 pub async fn token(State(app): State<App>, request: Request) -> Answer {
     let mut made = match grant(&app, request).await {
         Ok(granted) => answer::json(StatusCode::OK, JSON, &granted),

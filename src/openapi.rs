@@ -98,6 +98,9 @@ fn tags() -> Value {
         {"name": "groups", "description": "What the directory pushed, and the role that each group gives"},
         {"name": "waves", "description": "Bursts of requests, and the reconciliations that follow"},
         {"name": "changes", "description": "The change feed: ordered, durable, gapless"},
+        {"name": "webhooks", "description": "The same changes, sent to an address, signed"},
+        {"name": "equipment", "description": "Who holds what, and who has not returned it"},
+        {"name": "audit", "description": "Who changed what"},
         {"name": "service", "description": "The service itself: health, actors, backup"},
         {"name": "scim", "description": "SCIM 2.0 (RFC 7643, 7644), for directories"},
     ])
@@ -142,10 +145,11 @@ fn complete(path: &str, method: &str, operation: &mut Map<String, Value>) {
     }
     if let Some(body) = operation.get_mut("requestBody") {
         // Where a body may be missing, utoipa says that it may be null, which is something else.
-        let schema = &mut body["content"][answer::JSON]["schema"];
-        let mut all = schema["oneOf"].as_array().into_iter().flatten();
-        if let Some(real) = all.find(|one| one.get("$ref").is_some()).cloned() {
-            *schema = real;
+        for (_, content) in body["content"].as_object_mut().into_iter().flatten() {
+            let mut all = content["schema"]["oneOf"].as_array().into_iter().flatten();
+            if let Some(real) = all.find(|one| one.get("$ref").is_some()).cloned() {
+                content["schema"] = real;
+            }
         }
     }
     for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
@@ -164,6 +168,7 @@ fn shared_refusals(
 ) -> Vec<(StatusCode, &'static str)> {
     let all = [
         (true, StatusCode::UNAUTHORIZED, "the operator token is missing or wrong"),
+        (true, StatusCode::TOO_MANY_REQUESTS, "too many failed logins from this address"),
         (true, StatusCode::SERVICE_UNAVAILABLE, "the service cannot do this now; try again"),
         (names_something, StatusCode::NOT_FOUND, "there is no such tenant"),
         (takes_query, StatusCode::BAD_REQUEST, "limit: expected a number from 1 to 1000"),
@@ -188,7 +193,7 @@ fn describe_problem(status: u16, response: &mut Value) {
         json!({answer::PROBLEM: {"schema": reference("Problem"), "example": example}});
     let header = match status {
         401 => json!({"WWW-Authenticate": {"schema": {"type": "string"}, "required": true}}),
-        503 => json!({"Retry-After": {
+        429 | 503 => json!({"Retry-After": {
             "description": "Seconds", "schema": {"type": "integer"}, "required": true,
         }}),
         _ => return,

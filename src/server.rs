@@ -53,7 +53,6 @@ const ACCEPT_REST: Duration = Duration::from_millis(50);
 /// Everything that is served.
 pub fn router(app: App) -> Router {
     Router::from(routes())
-        .route("/oauth/token", axum::routing::post(oauth::token))
         .nest("/admin/v1", admin::router(app.clone()))
         .fallback(scim_or_nothing)
         .layer(middleware::from_fn(watch_over))
@@ -67,6 +66,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(readiness))
         .routes(routes!(metrics))
         .routes(routes!(description))
+        .routes(routes!(oauth::token))
 }
 
 const TEXT: &str = "text/plain; charset=utf-8";

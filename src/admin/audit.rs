@@ -13,12 +13,14 @@ use axum::http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use serde_json::Value;
 use store::{Snapshot, TenantKey};
+use utoipa::ToSchema;
 
-use super::page::Parameters;
+use super::page::{Paging, Parameters};
 use super::problem::Problem;
 use super::{Outcome, open_tenant};
 use crate::answer::{self, JSON};
 use crate::app::App;
+use crate::openapi::schemas::audit::{AuditActorKind, AuditEntry};
 
 /// Entries that are looked through for those that are asked for before an answer is given.
 const LOOKED_AT_MAX: usize = 10_000;
@@ -26,10 +28,13 @@ const LOOKED_AT_MAX: usize = 10_000;
 const ACTORS: [&str; 4] = ["token", "operator", "reconciler", "service"];
 
 /// A page of the audit log.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct AuditPage {
+    /// At most `limit` of them, newest first.
+    #[schema(value_type = Vec<AuditEntry>)]
     items: Vec<Value>,
     /// Set if there may be more; a page can be empty all the same.
+    #[schema(required)]
     next_cursor: Option<String>,
 }
 
@@ -41,7 +46,38 @@ pub(super) struct Wanted {
     request: Option<RequestId>,
 }
 
-/// GET: what was changed of a tenant.
+/// Which entries are asked for, as the description has it.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes what is read by name")]
+struct AuditQuery {
+    /// Changed by one of this kind.
+    #[param(inline, nullable = false)]
+    actor: Option<AuditActorKind>,
+    /// With a change of this kind of thing, such as `account`.
+    #[param(nullable = false)]
+    object: Option<String>,
+    /// With a change of the thing of this id.
+    #[param(nullable = false)]
+    id: Option<String>,
+    /// Asked for by this request: the `x-request-id` of an answer.
+    #[param(nullable = false)]
+    request: Option<uuid::Uuid>,
+    /// Of an export: only what follows the entry of this number.
+    #[param(minimum = 0, nullable = false)]
+    after: Option<u64>,
+}
+
+/// What was changed of a tenant, newest first.
+///
+/// Where `Accept` names JSON lines: all of it, oldest first, each line an `AuditEntry`.
+#[utoipa::path(
+    get, path = "/tenants/{tenant}/audit", tag = "audit", params(Paging, AuditQuery),
+    responses((status = 200, description = "Entries", content(
+        (AuditPage = "application/json"), (String = "application/jsonl"),
+        (String = "application/x-ndjson"), (String = "application/x-jsonlines"),
+    )))
+)]
 pub async fn of_tenant(
     State(app): State<App>,
     Path(tenant): Path<String>,
@@ -52,7 +88,16 @@ pub async fn of_tenant(
     show(&app, tenant.key(), &headers, query.as_deref()).await
 }
 
-/// GET: what was changed that belongs to no tenant: tenants made and deleted, the operator token.
+/// What was changed that belongs to no tenant: tenants made and deleted, the operator token.
+///
+/// Where `Accept` names JSON lines: all of it, oldest first, each line an `AuditEntry`.
+#[utoipa::path(
+    get, path = "/audit", tag = "audit", params(Paging, AuditQuery),
+    responses((status = 200, description = "Entries", content(
+        (AuditPage = "application/json"), (String = "application/jsonl"),
+        (String = "application/x-ndjson"), (String = "application/x-jsonlines"),
+    )))
+)]
 pub async fn of_service(
     State(app): State<App>,
     headers: HeaderMap,
@@ -64,8 +109,8 @@ pub async fn of_service(
 async fn show(app: &App, tenant: TenantKey, headers: &HeaderMap, query: Option<&str>) -> Outcome {
     let parameters = Parameters::read(query);
     let wanted = Wanted::read(&parameters)?;
+    let after = parameters.parse("after", "the number of an entry")?.unwrap_or_default();
     if let Some(media_type) = export::media_type(headers) {
-        let after = parameters.parse("after", "the number of an entry")?.unwrap_or_default();
         return export::start(app, tenant, media_type, after, wanted);
     }
     let (limit, before) = (parameters.limit()?, parameters.cursor::<u64>()?);

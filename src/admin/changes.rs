@@ -58,9 +58,18 @@ struct FeedQuery {
 }
 
 /// Entries of the change feed after `after`.
+///
+/// As Server-Sent Events, if `Accept` names them: what is there, then what comes. `Last-Event-ID`
+/// then counts for more than `after`.
 #[utoipa::path(
     get, path = "/tenants/{tenant}/changes", tag = "changes", params(Paging, FeedQuery),
-    responses((status = 200, description = "Entries, in order", body = FeedPage))
+    responses(
+        (status = 200, description = "Entries, in order", content(
+            (FeedPage = "application/json"), (String = "text/event-stream"),
+        )),
+        (status = 410, description = "entries up to 7 have been taken away: read all accounts, \
+                                      then follow the feed after 9"),
+    )
 )]
 pub async fn list(
     State(app): State<App>,

@@ -11,6 +11,7 @@ use super::{Operator, Outcome, open_tenant};
 use crate::answer::{self, JSON};
 use crate::app::App;
 use crate::http::body;
+use crate::openapi::schemas::equipment as schemas;
 
 /// How a list is written.
 #[derive(Clone, Copy)]
@@ -19,7 +20,20 @@ enum Form {
     Csv,
 }
 
-/// PUT: this list takes the place of the one before, whole or not at all.
+/// Uploads a list: it takes the place of the one before, whole or not at all.
+#[utoipa::path(
+    put, path = "/tenants/{tenant}/equipment", tag = "equipment",
+    request_body(content(
+        (Vec<schemas::Asset> = "application/json"),
+        (String = "text/csv", example = "asset_id,name,holder\r\nLT-17,Laptop,ada@example.com\r\n"),
+    )),
+    responses(
+        (status = 200, description = "What came of it", body = schemas::Uploaded),
+        (status = 413, description = "the body is larger than 33554432 bytes"),
+        (status = 415, description = "expected Content-Type application/json or text/csv"),
+        (status = 422, description = "line 3, column holder: expected 1 to 500 characters"),
+    )
+)]
 pub async fn replace(
     State(app): State<App>,
     Operator(author): Operator,

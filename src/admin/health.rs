@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use store::oauth::OAuthClient;
 use store::{DocumentKey, ReadError, Snapshot};
+use utoipa::ToSchema;
 
 use super::{Outcome, open_tenant};
 use crate::answer::{self, JSON};
@@ -35,50 +36,73 @@ const WEBHOOKS_MAX: usize = 64;
 const PARKED_FOR_LONG: Duration = Duration::from_hours(24);
 
 /// Whether somebody should look.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = HealthStatus)]
 enum Status {
+    /// Nothing to see.
     #[default]
     Ok,
+    /// Somebody should look.
     Attention,
 }
 
 /// What the checks found.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(examples(json!({
+    "status": "attention",
+    "tokens_expiring": [{"id": "01990a5d-ac96-774b-bcce-b302099a8057", "kind": "token",
+                         "label": "first", "expires_at": "2026-04-01T12:00:00Z", "days": 30}],
+    "parked": {"count": 1, "more": false, "oldest": "2026-03-01T12:00:00Z", "expired": null},
+    "holds": [], "last_protected": [],
+    "webhooks_failing": ["01990a5d-b2c4-7e11-9d3f-6c1f2a7b8d90"]
+})))]
 struct Health {
     /// The worst that a check said.
     status: Status,
     /// Tokens and OAuth clients whose end is near.
     tokens_expiring: Vec<ExpiringToken>,
+    /// Memberships that wait for their users.
     parked: ParkedHealth,
     /// Mass changes that wait.
+    #[schema(value_type = Vec<Uuid>)]
     holds: Vec<HoldId>,
     /// Accounts that keep a protected role because nobody else has it, as the latest passes found.
+    #[schema(value_type = Vec<Uuid>)]
     last_protected: Vec<UserId>,
     /// Webhooks that are disabled, or whose receivers take nothing.
+    #[schema(value_type = Vec<Uuid>)]
     webhooks_failing: Vec<WebhookId>,
 }
 
-#[derive(Debug, Serialize)]
+/// A token or an OAuth client whose end is near.
+#[derive(Debug, Serialize, ToSchema)]
 struct ExpiringToken {
+    /// Its id.
+    #[schema(value_type = Uuid)]
     id: TokenId,
+    /// `token` or `oauth_client`.
     kind: &'static str,
+    /// What operators call it.
     label: String,
+    /// When it ends.
     expires_at: Timestamp,
     /// The warning that is due: 30, 7 or 1 days before.
     days: u16,
 }
 
 /// Memberships that wait for their users.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
 struct ParkedHealth {
     /// How many, of those that were counted.
     count: usize,
     /// Whether there are more than were counted.
     more: bool,
     /// Since when the oldest of them waits.
+    #[schema(required)]
     oldest: Option<Timestamp>,
     /// Those that were taken back since the service started because nobody appeared.
+    #[schema(value_type = Option<crate::openapi::schemas::ExpiredParked>, required)]
     expired: Option<ExpiredParked>,
 }
 
@@ -95,7 +119,11 @@ type Check = fn(&Looking<'_>, &mut Health) -> Result<Status, ReadError>;
 const CHECKS: [Check; 5] =
     [expiring_tokens, parked_memberships, open_holds, last_protected, failing_webhooks];
 
-/// GET.
+/// What an operator should look at.
+#[utoipa::path(
+    get, path = "/tenants/{tenant}/health", tag = "service",
+    responses((status = 200, description = "What the checks found", body = Health))
+)]
 pub async fn show(State(app): State<App>, Path(tenant): Path<String>) -> Outcome {
     let tenant = open_tenant(&app, &tenant).await?;
     let snapshot = tenant.shared().snapshot()?;
@@ -152,6 +180,7 @@ fn open_holds(looking: &Looking<'_>, health: &mut Health) -> Result<Status, Read
     Ok(if health.holds.is_empty() { Status::Ok } else { Status::Attention })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a check as the others are")]
 fn last_protected(looking: &Looking<'_>, health: &mut Health) -> Result<Status, ReadError> {
     health.last_protected = looking.shared.last_protected();
     Ok(if health.last_protected.is_empty() { Status::Ok } else { Status::Attention })

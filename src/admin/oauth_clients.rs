@@ -11,8 +11,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::DocumentKey;
 use store::oauth::{ClientId, OAuthClient};
+use utoipa::ToSchema;
 
-use super::page::page;
+use super::page::{Page, Paging, page};
 use super::problem::Problem;
 use super::tokens::{check_label, expiry, last_use};
 use super::{ListRequest, Operator, Outcome, open_tenant, read_body};
@@ -22,38 +23,83 @@ use crate::app::App;
 /// Clients of one tenant.
 const CLIENTS_MAX: usize = 100;
 
-#[derive(Deserialize)]
+/// A client to make.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewOAuthClient, examples(json!({"label": "entra", "expires_in": "365d"})))]
 struct NewClient {
+    /// What operators call it.
     #[serde(default)]
+    #[schema(max_length = 256)]
     label: String,
+    /// For how long it is good, such as `365d`; for ever where it is missing.
+    #[schema(value_type = Option<String>, pattern = "^[0-9]+(ms|s|m|h|d)$")]
     expires_in: Option<HumanDuration>,
 }
 
 /// A client that was made; its secret is shown only here.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = MadeOAuthClient, examples(json!({
+    "id": "01990a5d-ac96-774b-bcce-b302099a8057",
+    "client_id": "acme.01990a5d-ac96-774b-bcce-b302099a8057", "client_secret": "…",
+    "token_endpoint": "https://sync.example.com/oauth/token", "label": "entra",
+    "expires_at": null
+})))]
 struct MadeClient {
+    /// Its id.
+    #[schema(value_type = Uuid)]
     id: TokenId,
+    /// Entra's *Client Identifier*.
     client_id: String,
+    /// Entra's *Client Secret*. It is never shown again.
     client_secret: String,
+    /// Entra's *Token Endpoint*.
     token_endpoint: String,
+    /// What operators call it.
     label: String,
+    /// When it ends; null: never.
+    #[schema(required)]
     expires_at: Option<Timestamp>,
 }
 
 /// A client without its secret.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = OAuthClient, examples(json!({
+    "id": "01990a5d-ac96-774b-bcce-b302099a8057",
+    "client_id": "acme.01990a5d-ac96-774b-bcce-b302099a8057", "label": "entra",
+    "created_at": "2026-03-01T12:00:00Z", "expires_at": null,
+    "last_used_at": "2026-03-02T08:00:00Z", "last_used_from": "192.0.2.7"
+})))]
 struct ShownClient {
+    /// Its id.
+    #[schema(value_type = Uuid)]
     id: TokenId,
+    /// What it logs in with.
     client_id: String,
+    /// What operators call it.
     label: String,
+    /// When it was made.
     created_at: Timestamp,
+    /// When it ends; null: never.
+    #[schema(required)]
     expires_at: Option<Timestamp>,
+    /// When one of its access tokens was used last, to the minute.
+    #[schema(required)]
     last_used_at: Option<Timestamp>,
+    /// The address that it was used from.
+    #[schema(value_type = Option<String>, required)]
     last_used_from: Option<IpAddr>,
 }
 
-/// POST: makes a client.
+/// Makes a client; its secret is shown only here.
+#[utoipa::path(
+    post, path = "/tenants/{tenant}/oauth-clients", tag = "tokens",
+    request_body = Option<NewClient>,
+    responses(
+        (status = 201, description = "The client", body = MadeClient),
+        (status = 409, description = "the tenant has 100 clients; delete one"),
+    )
+)]
 pub async fn create(
     State(app): State<App>,
     Operator(author): Operator,
@@ -86,7 +132,11 @@ pub async fn create(
     Ok(answer::json(StatusCode::CREATED, JSON, &made))
 }
 
-/// GET: the clients, without their secrets.
+/// The clients, without their secrets.
+#[utoipa::path(
+    get, path = "/tenants/{tenant}/oauth-clients", tag = "tokens", params(Paging),
+    responses((status = 200, description = "Clients", body = Page<ShownClient>))
+)]
 pub async fn list(
     State(app): State<App>,
     Path(tenant): Path<String>,
@@ -115,8 +165,13 @@ pub async fn list(
     Ok(page(items, limit, |item| item.id.to_string()))
 }
 
-/// DELETE: from now on neither it nor its access tokens open anything. Takes the client's `id`, or
-/// its whole `client_id`.
+/// Deletes a client: from now on neither it nor its access tokens open anything.
+///
+/// Takes the client's `id`, or its whole `client_id`.
+#[utoipa::path(
+    delete, path = "/tenants/{tenant}/oauth-clients/{client}", tag = "tokens",
+    responses((status = 204, description = "It is deleted"))
+)]
 pub async fn delete(
     State(app): State<App>,
     Operator(author): Operator,

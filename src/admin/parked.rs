@@ -13,7 +13,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use serde::Serialize;
 use store::{ReadError, Snapshot, TenantKey};
+use utoipa::ToSchema;
 
+use super::page::Paging;
 use super::{ListRequest, Outcome};
 use crate::answer::{self, JSON};
 use crate::app::App;
@@ -23,22 +25,33 @@ const PIECE: usize = 512;
 const LOOKED_AT_MAX: usize = 20_000;
 
 /// A membership that waits.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Parked, examples(json!({
+    "value": "ada@example.com", "group": "01990a5d-b2c4-7e11-9d3f-6c1f2a7b8d90",
+    "group_name": "Employees", "since": "2026-03-01T12:00:00Z",
+    "expires_at": "2026-03-31T12:00:00Z"
+})))]
 struct ParkedItem {
     /// What the directory sent as the member's value.
     value: String,
+    /// The group's SCIM id.
+    #[schema(value_type = Uuid)]
     group: GroupId,
+    /// The group's displayName.
     group_name: String,
+    /// Since when it waits.
     since: Timestamp,
     /// When it is taken back.
     expires_at: Timestamp,
 }
 
 /// A page of them.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct ParkedPage {
+    /// At most `limit` of them.
     items: Vec<ParkedItem>,
     /// Set if there may be more; a page can be empty all the same.
+    #[schema(required)]
     next_cursor: Option<String>,
 }
 
@@ -53,7 +66,21 @@ impl FromStr for Place {
     }
 }
 
-/// GET: by value, of one `group` if it is named.
+/// Which memberships are asked for.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes what is read by name")]
+struct ParkedQuery {
+    /// Of this group.
+    #[param(nullable = false)]
+    group: Option<uuid::Uuid>,
+}
+
+/// Memberships that wait for their users, by value.
+#[utoipa::path(
+    get, path = "/tenants/{tenant}/parked", tag = "groups", params(Paging, ParkedQuery),
+    responses((status = 200, description = "Memberships", body = ParkedPage))
+)]
 pub async fn list(
     State(app): State<App>,
     Path(tenant): Path<String>,

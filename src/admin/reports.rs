@@ -7,12 +7,14 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::header::{ACCEPT, CONTENT_DISPOSITION};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::page::Parameters;
+use super::page::{Paging, Parameters};
 use super::problem::Problem;
 use super::{ListRequest, Outcome};
 use crate::answer::{self, CSV, JSON};
 use crate::app::App;
+use crate::openapi::schemas::equipment as schemas;
 
 /// Items in a report as CSV.
 const CSV_ITEMS_MAX: usize = 200_000;
@@ -21,14 +23,42 @@ const CSV_FILE: HeaderValue =
     HeaderValue::from_static("attachment; filename=\"disabled-with-equipment.csv\"");
 
 /// A page of the report.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct ReportPage {
+    /// At most `limit` of them.
+    #[schema(value_type = Vec<schemas::ReportItem>)]
     items: Vec<Item>,
+    /// The `cursor` of the next page; null on the last.
+    #[schema(required)]
     next_cursor: Option<String>,
 }
 
-/// GET: who is disabled or deleted and still holds something, an item an asset. As CSV it is
-/// given whole.
+/// Which items are asked for.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes what is read by name")]
+struct ReportQuery {
+    /// In this state; `held` where it is missing.
+    #[param(inline, nullable = false)]
+    state: Option<schemas::WantedReportState>,
+    /// Of people with this manager.
+    #[param(nullable = false)]
+    manager: Option<String>,
+    /// Of accounts that have been disabled or deleted for so long, such as `30d`.
+    #[param(pattern = "^[0-9]+(ms|s|m|h|d)$", nullable = false)]
+    min_age: Option<String>,
+}
+
+/// Who is disabled or deleted and still holds something, an item an asset.
+///
+/// As CSV it is given whole.
+#[utoipa::path(
+    get, path = "/tenants/{tenant}/reports/disabled-with-equipment", tag = "equipment",
+    params(Paging, ReportQuery),
+    responses((status = 200, description = "The report", content(
+        (ReportPage = "application/json"), (String = "text/csv"),
+    )))
+)]
 pub async fn disabled_with_equipment(
     State(app): State<App>,
     Path(tenant): Path<String>,

@@ -1,6 +1,6 @@
 //! `/tenants/{t}/webhooks`: who is told of changes, and what came of it.
 
-use std::num::NonZeroU32;
+mod shapes;
 
 use access::duration::HumanDuration;
 use access::webhook::{Delivery, DeliveryState, Position, Webhook};
@@ -9,10 +9,11 @@ use actors::Tenant;
 use actors::service::webhooks::{NewWebhook, Replay, WebhookPatch, is_failing, overlap_ends};
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::StatusCode;
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
-use super::page::page;
+use self::shapes::{
+    Create, DeliveriesQuery, Patch, ReplayBody, ShownDelivery, ShownTest, ShownWebhook, WantedState,
+};
+use super::page::{Page, Paging, page};
 use super::problem::Problem;
 use super::{ListRequest, Operator, Outcome, open_tenant, read_body};
 use crate::answer::{self, JSON};
@@ -21,100 +22,15 @@ use crate::app::App;
 /// How long a rotated secret may go on signing: 30 days.
 const ROTATE_OVERLAP_SECONDS_MAX: u64 = 30 * 86_400;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Create {
-    url: String,
-    #[serde(default)]
-    types: Vec<EventType>,
-    requests_per_second: Option<NonZeroU32>,
-    after: Option<u64>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Patch {
-    url: Option<String>,
-    types: Option<Vec<EventType>>,
-    state: Option<WantedState>,
-    #[serde(default)]
-    rotate_secret: bool,
-    rotate_overlap: Option<HumanDuration>,
-    requests_per_second: Option<NonZeroU32>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum WantedState {
-    #[serde(alias = "enabled")]
-    Active,
-    Disabled,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ReplayBody {
-    after: Option<u64>,
-    #[serde(default)]
-    dead_letters: bool,
-}
-
-/// A webhook as it is shown.
-#[derive(Serialize)]
-struct ShownWebhook {
-    id: WebhookId,
-    url: String,
-    types: Vec<EventType>,
-    /// `active`, `failing` or `disabled`.
-    state: &'static str,
-    /// Why it is not `active`.
-    reason: Option<String>,
-    disabled_since: Option<Timestamp>,
-    requests_per_second: NonZeroU32,
-    created_at: Timestamp,
-    /// All entries up to this one are done with, or stand among the deliveries.
-    delivered_to: u64,
-    /// Entries of the feed after that.
-    behind: u64,
-    waiting: usize,
-    dead: usize,
-    last_success_at: Option<Timestamp>,
-    last_failure_at: Option<Timestamp>,
-    last_error: Option<String>,
-    circuit_open_since: Option<Timestamp>,
-    /// Until when the secret before the current one signs too.
-    old_secret_until: Option<Timestamp>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    secret: Option<String>,
-}
-
-/// A delivery as it is shown.
-#[derive(Serialize)]
-struct ShownDelivery {
-    seq: u64,
-    event_id: String,
-    #[serde(rename = "type")]
-    kind: String,
-    account: Option<String>,
-    state: DeliveryState,
-    attempts: usize,
-    last_status: Option<u16>,
-    last_error: Option<String>,
-    next_attempt_at: Option<Timestamp>,
-    delivered_at: Option<Timestamp>,
-}
-
-/// What came of a test.
-#[derive(Serialize)]
-struct ShownTest {
-    delivered: bool,
-    status: Option<u16>,
-    duration_ms: u64,
-    body: String,
-    error: Option<String>,
-}
-
-/// POST: makes a webhook; its secret is shown only here.
+/// Makes a webhook; its secret is shown only here.
+#[utoipa::path(
+    post, path = "/tenants/{tenant}/webhooks", tag = "webhooks", request_body = Create,
+    responses(
+        (status = 201, description = "The webhook", body = ShownWebhook),
+        (status = 409, description = "the tenant has 20 webhooks; delete one"),
+        (status = 410, description = "the feed begins with the entry 8"),
+    )
+)]
 pub async fn create(
     State(app): State<App>,
     Operator(author): Operator,
@@ -130,7 +46,11 @@ pub async fn create(
     Ok(answer::json(StatusCode::CREATED, JSON, &shown))
 }
 
-/// GET: the webhooks.
+/// The webhooks, oldest first.
+#[utoipa::path(
+    get, path = "/tenants/{tenant}/webhooks", tag = "webhooks", params(Paging),
+    responses((status = 200, description = "Webhooks", body = Page<ShownWebhook>))
+)]
 pub async fn list(
     State(app): State<App>,
     Path(tenant): Path<String>,
@@ -145,7 +65,11 @@ pub async fn list(
     Ok(page(items, limit, |item| item.id.to_string()))
 }
 
-/// GET: one webhook.
+/// One webhook, and how far it has come.
+#[utoipa::path(
+    get, path = "/tenants/{tenant}/webhooks/{webhook}", tag = "webhooks",
+    responses((status = 200, description = "The webhook", body = ShownWebhook))
+)]
 pub async fn show(
     State(app): State<App>,
     Path((tenant, webhook)): Path<(String, String)>,
@@ -155,7 +79,15 @@ pub async fn show(
     Ok(answer::json(StatusCode::OK, JSON, &shown(&app, &tenant, webhook, position, None)?))
 }
 
-/// PATCH: changes it; a new secret is shown only here.
+/// Changes a webhook; a new secret is shown only here.
+#[utoipa::path(
+    patch, path = "/tenants/{tenant}/webhooks/{webhook}", tag = "webhooks",
+    request_body = Option<Patch>,
+    responses(
+        (status = 200, description = "The webhook", body = ShownWebhook),
+        (status = 409, description = "the secret cannot be used"),
+    )
+)]
 pub async fn patch(
     State(app): State<App>,
     Operator(author): Operator,
@@ -182,7 +114,11 @@ pub async fn patch(
     Ok(answer::json(StatusCode::OK, JSON, &shown(&app, &tenant, webhook, position, secret)?))
 }
 
-/// DELETE: nothing is sent any more.
+/// Deletes a webhook: nothing is sent any more.
+#[utoipa::path(
+    delete, path = "/tenants/{tenant}/webhooks/{webhook}", tag = "webhooks",
+    responses((status = 204, description = "It is deleted"))
+)]
 pub async fn delete(
     State(app): State<App>,
     Operator(author): Operator,
@@ -193,7 +129,14 @@ pub async fn delete(
     Ok(answer::empty(StatusCode::NO_CONTENT))
 }
 
-/// POST: sends a sample now, and shows the answer.
+/// Sends a sample now, and shows the answer.
+#[utoipa::path(
+    post, path = "/tenants/{tenant}/webhooks/{webhook}/test", tag = "webhooks",
+    responses(
+        (status = 200, description = "What came of it", body = ShownTest),
+        (status = 409, description = "the secret cannot be used"),
+    )
+)]
 pub async fn test(
     State(app): State<App>,
     Path((tenant, webhook)): Path<(String, String)>,
@@ -210,7 +153,12 @@ pub async fn test(
     Ok(answer::json(StatusCode::OK, JSON, &shown))
 }
 
-/// GET: what was delivered lately, what waits, and what was given up; newest first.
+/// What was delivered lately, what waits, and what was given up; newest first.
+#[utoipa::path(
+    get, path = "/tenants/{tenant}/webhooks/{webhook}/deliveries", tag = "webhooks",
+    params(Paging, DeliveriesQuery),
+    responses((status = 200, description = "Deliveries", body = Page<ShownDelivery>))
+)]
 pub async fn deliveries(
     State(app): State<App>,
     Path((tenant, webhook)): Path<(String, String)>,
@@ -232,7 +180,15 @@ pub async fn deliveries(
     Ok(page(items, limit, |item| item.seq.to_string()))
 }
 
-/// POST: delivers again.
+/// Delivers again: all entries after one, or what was given up.
+#[utoipa::path(
+    post, path = "/tenants/{tenant}/webhooks/{webhook}/replay", tag = "webhooks",
+    request_body = ReplayBody,
+    responses(
+        (status = 200, description = "The webhook", body = ShownWebhook),
+        (status = 410, description = "the feed begins with the entry 8"),
+    )
+)]
 pub async fn replay(
     State(app): State<App>,
     Operator(_): Operator,

@@ -13,6 +13,10 @@ use super::schemas::ID;
 #[derive(ToSchema)]
 pub struct FeedEntry;
 
+/// The name of a kind of events. What the document says of it is [`schemas`].
+#[derive(ToSchema)]
+pub struct EventName;
+
 /// A key of an entry: its name, its schema, an example, and whether it is always there.
 type Key = (&'static str, Value, Value, bool);
 
@@ -156,6 +160,9 @@ pub fn schemas() -> Map<String, Value> {
         "discriminator": {"propertyName": "type", "mapping": mapping},
     });
     schemas.insert("FeedEntry".to_owned(), entry);
+    let names: Vec<&str> = EventType::ALL.iter().map(|kind| kind.as_str()).collect();
+    let name = json!({"description": "A kind of events", "type": "string", "enum": names});
+    schemas.insert("EventName".to_owned(), name);
     schemas
 }
 

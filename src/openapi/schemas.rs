@@ -4,6 +4,8 @@
 //! than they are. `tests/it/openapi.rs` holds real answers against them, and a key that is not
 //! described fails there.
 
+pub mod audit;
+pub mod equipment;
 pub mod settings;
 
 use jiff::Timestamp;
@@ -18,6 +20,15 @@ pub const ID: &str = "01990a5d-ac96-774b-bcce-b302099a8057";
 #[schema(examples(json!({
     "type": "about:blank", "title": "Unprocessable Entity", "status": 422,
     "detail": "reconcile.settle: expected a duration such as \"60s\"", "key": "reconcile.settle"
+}), json!({
+    "type": "about:blank", "title": "Unprocessable Entity", "status": 422,
+    "detail": "line 3, column holder: expected 1 to 500 characters", "line": 3, "column": "holder",
+    "reason": "expected 1 to 500 characters"
+}), json!({
+    "type": "about:blank", "title": "Gone", "status": 410,
+    "detail": "entries up to 7 have been taken away: read all accounts, then follow the feed after 9",
+    "oldest": 8, "latest": 9,
+    "start_over": {"read": "/admin/v1/tenants/acme/accounts", "after": 9}
 })))]
 pub struct Problem {
     /// Always `about:blank`: the status says what kind it is.
@@ -31,6 +42,32 @@ pub struct Problem {
     /// The key of the settings that is at fault.
     #[schema(nullable = false)]
     pub key: Option<String>,
+    /// Where an uploaded list is wrong: the line of a CSV file, or the row in JSON, from 1.
+    #[schema(nullable = false)]
+    pub line: Option<u64>,
+    /// Where an uploaded list is wrong: the column.
+    #[schema(nullable = false)]
+    pub column: Option<String>,
+    /// What is wrong there.
+    #[schema(nullable = false)]
+    pub reason: Option<String>,
+    /// Where entries of the feed are gone (410): the oldest that is left; null if none is.
+    pub oldest: Option<u64>,
+    /// Where entries of the feed are gone: the newest.
+    #[schema(nullable = false)]
+    pub latest: Option<u64>,
+    /// Where entries of the feed are gone: how to start over.
+    #[schema(inline, nullable = false)]
+    pub start_over: Option<StartOver>,
+}
+
+/// How a reader of the feed whose place is gone starts over.
+#[derive(ToSchema)]
+pub struct StartOver {
+    /// Read these first, all pages.
+    pub read: String,
+    /// Then follow the feed after this entry.
+    pub after: u64,
 }
 
 /// Whether the directory lets the user in.
@@ -217,6 +254,27 @@ pub struct RoleChange {
     pub why: Why,
 }
 
+/// Memberships that were taken back because nobody appeared.
+#[derive(ToSchema)]
+pub struct ExpiredParked {
+    /// How many, since the service started.
+    pub count: u64,
+    /// When the last one was.
+    pub last_at: Timestamp,
+}
+
+/// What has become of a delivery.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub enum DeliveryState {
+    /// It failed, or waits behind one that did.
+    Waiting,
+    /// The receiver took it.
+    Delivered,
+    /// It was given up; kept until it is replayed.
+    Dead,
+}
+
 /// What one actor is doing.
 #[derive(ToSchema)]
 #[schema(examples(json!({
@@ -237,6 +295,9 @@ pub struct Actor {
     /// For a user's actor: the user.
     #[schema(nullable = false)]
     pub id: Option<Uuid>,
+    /// For a courier: its webhook.
+    #[schema(nullable = false)]
+    pub webhook: Option<Uuid>,
 }
 
 /// What a tenant's actors are doing.
@@ -246,7 +307,13 @@ pub struct Actor {
     "tenant": "acme", "wave": null, "next_sweep": "2026-03-01T12:30:00Z", "live_users": 3,
     "live_groups": 1,
     "reconciler": {"state": "idle", "mailbox_depth": 0, "messages_handled": 2, "restarts": 0,
-                   "last_error": null}
+                   "last_error": null},
+    "housekeeper": {"state": "idle", "mailbox_depth": 0, "messages_handled": 1, "restarts": 0,
+                    "last_error": null},
+    "reporter": {"state": "idle", "mailbox_depth": 0, "messages_handled": 1, "restarts": 0,
+                 "last_error": null},
+    "couriers": [{"state": "idle", "mailbox_depth": 0, "messages_handled": 1, "restarts": 0,
+                  "last_error": null, "webhook": ID}]
 })))]
 pub struct TenantActors {
     /// `idle` or `working`.
@@ -274,4 +341,10 @@ pub struct TenantActors {
     pub live_groups: u64,
     /// The tenant's reconciler.
     pub reconciler: Actor,
+    /// Who takes away what is too old, and warns of what ends soon.
+    pub housekeeper: Actor,
+    /// Who tells of equipment.
+    pub reporter: Actor,
+    /// Who delivers to the webhooks.
+    pub couriers: Vec<Actor>,
 }

@@ -1,5 +1,6 @@
 //! The OpenAPI document: complete, true to what is served, and the same everywhere.
 
+mod answers;
 mod document;
 
 use reqwest::Method;
@@ -283,8 +284,9 @@ async fn real_answers_are_as_described() {
     document.check("get", &format!("{SCIM}/Schemas"), &scim.get("/Schemas").await.expect(200));
 }
 
-/// Event types that this test does not make: their own tests do.
-const LATER: &[&str] = &[];
+/// Event types that this test does not make. The first comes in `answers`; the second only days
+/// before a token's end, and rounds come too late to wait for them.
+const LATER: &[&str] = &["equipment.unreturned", "token.expiring"];
 
 #[tokio::test]
 async fn settings_that_the_schema_gives_as_an_example_are_taken_and_come_back() {

@@ -2,7 +2,7 @@
 //! does, and never into our own network.
 
 mod consumer;
-mod receiver;
+pub(crate) mod receiver;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

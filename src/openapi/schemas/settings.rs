@@ -19,7 +19,11 @@ use uuid::Uuid;
     "disable_overrides_lock": true, "protected_roles": [],
     "hold": {"share": 0.5, "min_accounts": 100},
     "reconcile": {"settle": "60s", "max_delay": "10m", "sweep_min": "20m", "sweep_max": "40m"},
-    "rate_limit": {"requests_per_second": 100, "burst": 200}
+    "rate_limit": {"requests_per_second": 100, "burst": 200},
+    "retention": {"feed": "30d", "feed_entries": 1_000_000, "audit": "400d", "waves": "90d",
+                  "deleted_accounts": "90d"},
+    "equipment": {"schedule": "0 8 * * 1", "time_zone": "Europe/Berlin",
+                  "email": ["it@example.com"]}
 })))]
 pub struct Settings {
     /// The role of an active user whom no mapping matches.
@@ -43,6 +47,10 @@ pub struct Settings {
     pub reconcile: Reconcile,
     /// How many SCIM requests are taken.
     pub rate_limit: RateLimit,
+    /// How long history is kept.
+    pub retention: Retention,
+    /// Who is reminded of equipment that was not returned, and when.
+    pub equipment: Equipment,
 }
 
 /// Membership of a group gives a role. The group is named by `group` or by `group_id`.
@@ -97,13 +105,47 @@ pub struct RateLimit {
     pub burst: u32,
 }
 
+/// How long history is kept: durations such as `90d`.
+#[derive(ToSchema)]
+pub struct Retention {
+    /// Entries of the change feed.
+    #[schema(pattern = "^[0-9]+(ms|s|m|h|d)$")]
+    pub feed: String,
+    /// Entries of the change feed at most, however young they are.
+    #[schema(minimum = 1)]
+    pub feed_entries: u64,
+    /// Entries of the audit log.
+    #[schema(pattern = "^[0-9]+(ms|s|m|h|d)$")]
+    pub audit: String,
+    /// Waves that have settled.
+    #[schema(pattern = "^[0-9]+(ms|s|m|h|d)$")]
+    pub waves: String,
+    /// Accounts of deleted users.
+    #[schema(pattern = "^[0-9]+(ms|s|m|h|d)$")]
+    pub deleted_accounts: String,
+}
+
+/// Who is reminded of equipment that was not returned, and when.
+#[derive(ToSchema)]
+#[schema(as = EquipmentSettings)]
+pub struct Equipment {
+    /// A cron expression of five fields; null: there are no reminders.
+    #[schema(required)]
+    pub schedule: Option<String>,
+    /// The time zone of the schedule, as the IANA names it.
+    pub time_zone: String,
+    /// E-mail addresses that the report is sent to.
+    #[schema(max_items = 20)]
+    pub email: Vec<String>,
+}
+
 /// A JSON merge patch (RFC 7396) of the settings: null gives a key its default back, a list is
 /// replaced whole.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(examples(json!({
     "default_role": "viewer", "role_mappings": [{"group": "Employees", "role": "loanee"}],
-    "reconcile": {"settle": "30s"}
+    "reconcile": {"settle": "30s"}, "retention": {"feed": "60d"}
 })))]
 pub struct SettingsPatch {
     /// See `Settings`.
@@ -127,6 +169,10 @@ pub struct SettingsPatch {
     pub reconcile: Option<ReconcilePatch>,
     /// See `Settings`.
     pub rate_limit: Option<RateLimitPatch>,
+    /// See `Settings`.
+    pub retention: Option<RetentionPatch>,
+    /// See `Settings`.
+    pub equipment: Option<EquipmentPatch>,
 }
 
 /// A part of the settings' merge patch.
@@ -168,4 +214,38 @@ pub struct RateLimitPatch {
     /// See `RateLimit`.
     #[schema(minimum = 1)]
     pub burst: Option<u32>,
+}
+
+/// A part of the settings' merge patch.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RetentionPatch {
+    /// See `Retention`.
+    #[schema(pattern = "^[0-9]+(ms|s|m|h|d)$")]
+    pub feed: Option<String>,
+    /// See `Retention`.
+    #[schema(minimum = 1)]
+    pub feed_entries: Option<u64>,
+    /// See `Retention`.
+    #[schema(pattern = "^[0-9]+(ms|s|m|h|d)$")]
+    pub audit: Option<String>,
+    /// See `Retention`.
+    #[schema(pattern = "^[0-9]+(ms|s|m|h|d)$")]
+    pub waves: Option<String>,
+    /// See `Retention`.
+    #[schema(pattern = "^[0-9]+(ms|s|m|h|d)$")]
+    pub deleted_accounts: Option<String>,
+}
+
+/// A part of the settings' merge patch.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EquipmentPatch {
+    /// See `EquipmentSettings`.
+    pub schedule: Option<String>,
+    /// See `EquipmentSettings`.
+    pub time_zone: Option<String>,
+    /// See `EquipmentSettings`.
+    #[schema(max_items = 20)]
+    pub email: Option<Vec<String>>,
 }

@@ -52,7 +52,8 @@ impl Document {
         let media_type = answer.header("content-type").split(';').next().unwrap();
         let content = content.get(media_type);
         let content = content.unwrap_or_else(|| panic!("{place}: {media_type} is not described"));
-        if media_type.ends_with("json") {
+        // JSON lines are many documents, not one.
+        if media_type == "application/json" || media_type.ends_with("+json") {
             self.validate(&place, &content["schema"], &answer.json());
         }
     }
