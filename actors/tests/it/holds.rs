@@ -245,3 +245,76 @@ async fn an_approval_is_carried_out_after_a_crash() {
     assert_eq!(company.with_role("default"), 8);
     assert!(company.hold().done_at.is_some());
 }
+
+/// Most of them at `max_delay`, the others when the wave has settled: one wave, one hold.
+#[tokio::test(start_paused = true)]
+async fn what_a_later_pass_of_the_wave_would_take_joins_its_hold() {
+    let company = company().await;
+    company.acme.change_settings(json!({"reconcile": {"max_delay": "2m"}})).await;
+    company.leave(&company.people[..6]).await;
+    for _ in 0..5 {
+        company.acme.advance(secs(30)).await;
+        company.acme.set(company.people[9], "title", json!(company.acme.now())).await.unwrap();
+    }
+    assert_eq!(company.hold().accounts, 6);
+
+    company.leave(&company.people[6..9]).await;
+    company.acme.settle().await;
+
+    assert_eq!(company.with_role("loanee"), 10);
+    assert_eq!(company.hold().accounts, 9);
+    assert_eq!(company.resolve(true).await, 9);
+}
+
+/// An operator rejects what was shown; what the directory has changed since is decided anew.
+#[tokio::test(start_paused = true)]
+async fn a_rejection_does_not_cover_what_came_after_it_was_shown() {
+    let company = company().await;
+    company.acme.map(&[("Admins", "admin"), ("Staff", "loanee")]).await;
+    let admins = company.acme.create_group("Admins", &[]).await;
+    company.acme.settle().await;
+    company.leave(&company.people[..8]).await;
+    company.acme.settle().await;
+    let (first, second) = (company.people[0], company.people[1]);
+    company.acme.add_member(admins, first).await;
+
+    company.resolve(false).await;
+    company.acme.settle().await;
+
+    assert_eq!(company.acme.role_of(first), "admin");
+    assert_eq!(company.acme.role_of(second), "loanee");
+    assert_eq!(company.acme.account(first).withheld, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hold_shows_what_the_rules_give_by_now() {
+    let company = company().await;
+    let guests = company.acme.create_group("Guests", &[]).await;
+    company.acme.settle().await;
+    company.leave(&company.people[..8]).await;
+    company.acme.settle().await;
+    assert_eq!(company.acme.account(company.people[0]).withheld.unwrap().role, "default");
+
+    company.acme.add_member(guests, company.people[0]).await;
+    company.acme.settle().await;
+
+    let held = company.acme.account(company.people[0]).withheld.unwrap();
+    assert_eq!((held.reason, held.role.as_str()), (WithheldReason::Held, "guest"));
+}
+
+/// A decision that was committed, and of which the reconciler never heard.
+#[tokio::test(start_paused = true)]
+async fn an_approval_that_was_not_carried_out_is_found_and_can_be_asked_for_again() {
+    let company = company().await;
+    company.leave(&company.people[..8]).await;
+    company.acme.settle().await;
+    let approved = Hold { state: HoldState::Approved, ..company.hold() };
+    let change = store::Changeset::new(company.acme.tenant.key(), company.acme.now(), None)
+        .with(store::Operation::put(&approved).unwrap());
+    company.acme.service.store().commit(change).wait().await.unwrap();
+
+    company.acme.advance(mins(50)).await;
+
+    assert_eq!(company.with_role("default"), 8);
+    assert!(company.hold().done_at.is_some());
+}

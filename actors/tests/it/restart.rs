@@ -147,3 +147,23 @@ fn a_lock_that_expires_after_a_restart_hands_the_account_back_at_that_moment() {
         assert_eq!(acme.role_of(ada), "default");
     });
 }
+
+#[test]
+fn a_lock_that_ended_while_nobody_looked_is_taken_off_at_the_start() {
+    let store = Arc::new(MemoryStore::default());
+    let ada = life(async {
+        let acme = TestTenant::with(store.clone(), actors::Limits::default()).await;
+        let ada = acme.create_user("ada").await;
+        acme.settle().await;
+        let expires_at = START + SignedDuration::from_mins(10);
+        acme.lock_until(ada, Some("admin"), Some(expires_at)).await.unwrap();
+        ada
+    });
+
+    life(async {
+        let acme = TestTenant::taken_up(store, START + SignedDuration::from_mins(15)).await;
+        acme.advance(secs(2)).await;
+
+        assert_eq!(acme.role_of(ada), "default");
+    });
+}
