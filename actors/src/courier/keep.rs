@@ -41,6 +41,7 @@ impl CourierState {
             failures: 0,
             failed_lanes: BTreeSet::new(),
             probe_at: shared.clock.now(),
+            untried_at: shared.clock.now(),
             probed: Probed::default(),
             to_disable: None,
             write_at: None,
