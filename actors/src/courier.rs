@@ -113,6 +113,8 @@ pub(crate) struct CourierState {
     in_flight: HashMap<u64, InFlight>,
     attempts: u64,
     tasks: JoinSet<()>,
+    /// Watches the feed; ends with this state, however the actor ends.
+    watcher: JoinSet<()>,
     is_slow: bool,
     /// Failures since the last success that speak against the endpoint, and the lanes that they were
     /// in; while the circuit is open, all lanes whose fresh events failed.
@@ -187,6 +189,8 @@ impl Actor for CourierActor {
             CourierMessage::Changed(reply_to) => {
                 state.write().await?;
                 state.reload()?;
+                // An operator who mends something wants to see it work. It is not counted.
+                state.lanes.all_due();
                 if state.webhook.deleted {
                     myself.stop(None);
                 }
@@ -214,7 +218,11 @@ impl Actor for CourierActor {
         state: &mut CourierState,
     ) -> Result<(), ActorProcessingErr> {
         // What is not written is delivered once more by the next life.
-        Ok(state.write().await?)
+        match state.write().await {
+            // Its webhook is gone, and so is what belongs to it.
+            Err(ChangeError::NotFound) => Ok(()),
+            written => Ok(written?),
+        }
     }
 }
 
@@ -235,8 +243,7 @@ impl CourierState {
     fn watch_feed(&mut self, myself: &ActorRef<CourierMessage>) {
         let (myself, growing) = (myself.clone(), Arc::clone(&self.growing));
         let mut feed = self.shared.feed();
-        // Ends with the actor or the tenant, whichever is first.
-        tokio::spawn(async move {
+        self.watcher.spawn(async move {
             while feed.changed().await.is_ok() {
                 if !growing.swap(true, Ordering::AcqRel)
                     && myself.cast(CourierMessage::Grown).is_err()

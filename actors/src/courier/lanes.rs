@@ -152,14 +152,14 @@ impl Lanes {
 
     /// Takes the oldest fresh event that may be sent after `after`; its lane is in flight.
     pub(crate) fn take_ready(&mut self, after: u64) -> Option<Fresh> {
-        let (_, lane) = self.ready.range(after.saturating_add(1)..).next()?;
-        self.take_fresh(lane.clone())
+        let lane = self.ready.range(after.saturating_add(1)..).next()?.1.clone();
+        self.take_fresh(&lane)
     }
 
     /// Takes the oldest fresh event whose lane is none of these.
     pub(crate) fn take_ready_besides(&mut self, besides: &BTreeSet<String>) -> Option<Fresh> {
-        let lane = self.ready.values().find(|lane| !besides.contains(*lane))?;
-        self.take_fresh(lane.clone())
+        let lane = self.ready.values().find(|lane| !besides.contains(*lane))?.clone();
+        self.take_fresh(&lane)
     }
 
     /// Whether there is a fresh event that may be sent and whose lane is none of these.
@@ -167,9 +167,9 @@ impl Lanes {
         self.ready.values().any(|lane| !besides.contains(lane))
     }
 
-    fn take_fresh(&mut self, lane: String) -> Option<Fresh> {
+    fn take_fresh(&mut self, lane: &str) -> Option<Fresh> {
         let mut taken = None;
-        self.change(&lane, |lane| {
+        self.change(lane, |lane| {
             taken = lane.fresh.pop_front();
             lane.in_flight = true;
         });
