@@ -21,7 +21,8 @@ use crate::id::WebhookId;
 
 /// Webhooks of one tenant.
 pub const WEBHOOKS_MAX: usize = 20;
-/// How long an endpoint may be without a success before its webhook is disabled.
+/// How long an endpoint may be without a success before its webhook is disabled; and how long an
+/// event is tried at least before it is given up.
 pub const WITHOUT_SUCCESS_MAX: Duration = Duration::from_hours(72);
 /// How long a rotated secret still signs beside the new one, unless it is said otherwise.
 pub const ROTATE_OVERLAP: Duration = Duration::from_hours(24);
@@ -189,6 +190,9 @@ pub struct Delivery {
     /// What was wrong with the last attempt.
     #[serde(default)]
     pub last_error: Option<String>,
+    /// When it was tried first, as far as that attempt counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_attempt_at: Option<Timestamp>,
     /// When it is tried next; none while it waits behind another.
     #[serde(default)]
     pub next_attempt_at: Option<Timestamp>,

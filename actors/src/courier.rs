@@ -4,8 +4,10 @@
 //! for: events of one account one after the other, accounts side by side. An event that fails gets
 //! a document of its own and is tried again by its schedule, and what follows in its lane waits
 //! behind it; other lanes go on, and so does the cursor. When one failure follows the other across
-//! lanes the endpoint itself is down: the circuit opens, nothing more is read, and one event at a
-//! time is sent to see whether it is back. So an outage costs no memory and no documents.
+//! lanes the endpoint itself is down: the circuit opens, and one event at a time is sent to see
+//! whether it is back; an event of a lane in which nothing has failed goes at once all the same. An
+//! outage costs no documents, and no attempts: what fails in it, or is tried before its time, does
+//! not count.
 //!
 //! At least once: the cursor goes to disk with what was done, every second or every hundred
 //! deliveries; after a crash a few are sent again, with the same `webhook-id`.
@@ -50,6 +52,8 @@ const IN_FLIGHT_SLOW_MAX: usize = 4;
 const SLOW_FROM: Duration = Duration::from_secs(2);
 /// How long what was done may wait to be written.
 const WRITE_EVERY: Duration = Duration::from_secs(1);
+/// While the circuit is open, how often an event of a lane is sent that has not failed.
+const UNTRIED_EVERY: Duration = Duration::from_secs(1);
 /// How long a courier rests when the store did not do what it asked for.
 const STORE_REST: Duration = Duration::from_secs(1);
 
@@ -109,13 +113,18 @@ pub(crate) struct CourierState {
     in_flight: HashMap<u64, InFlight>,
     attempts: u64,
     tasks: JoinSet<()>,
+    /// Watches the feed; ends with this state, however the actor ends.
+    watcher: JoinSet<()>,
     is_slow: bool,
-    /// Failures since the last success, and the lanes that they were in.
+    /// Failures since the last success that speak against the endpoint, and the lanes that they were
+    /// in; while the circuit is open, all lanes whose fresh events failed.
     failures: usize,
     failed_lanes: BTreeSet<String>,
     /// While the circuit is open: when the next probe is sent, and what the last one was.
     probe_at: Timestamp,
     probed: Probed,
+    /// While it is open: when an event of a lane may be sent that has not failed.
+    untried_at: Timestamp,
     /// Why the webhook is to be disabled.
     to_disable: Option<String>,
     write_at: Option<Timestamp>,
@@ -180,6 +189,8 @@ impl Actor for CourierActor {
             CourierMessage::Changed(reply_to) => {
                 state.write().await?;
                 state.reload()?;
+                // An operator who mends something wants to see it work. It is not counted.
+                state.lanes.all_due();
                 if state.webhook.deleted {
                     myself.stop(None);
                 }
@@ -207,7 +218,11 @@ impl Actor for CourierActor {
         state: &mut CourierState,
     ) -> Result<(), ActorProcessingErr> {
         // What is not written is delivered once more by the next life.
-        Ok(state.write().await?)
+        match state.write().await {
+            // Its webhook is gone, and so is what belongs to it.
+            Err(ChangeError::NotFound) => Ok(()),
+            written => Ok(written?),
+        }
     }
 }
 
@@ -228,8 +243,7 @@ impl CourierState {
     fn watch_feed(&mut self, myself: &ActorRef<CourierMessage>) {
         let (myself, growing) = (myself.clone(), Arc::clone(&self.growing));
         let mut feed = self.shared.feed();
-        // Ends with the actor or the tenant, whichever is first.
-        tokio::spawn(async move {
+        self.watcher.spawn(async move {
             while feed.changed().await.is_ok() {
                 if !growing.swap(true, Ordering::AcqRel)
                     && myself.cast(CourierMessage::Grown).is_err()
@@ -294,6 +308,7 @@ impl CourierState {
             if self.in_flight.is_empty() && self.probe_at <= self.now() {
                 self.send_next(myself)?;
             }
+            self.send_untried(myself);
             return Ok(());
         }
         while self.in_flight.len() < self.in_flight_max() && self.send_next(myself)? {}
@@ -305,19 +320,48 @@ impl CourierState {
         if !self.lanes.has_next(self.now(), self.is_open()) {
             return Ok(false);
         }
-        let limited =
-            egress::take(&self.limiter).and_then(|()| egress::take(&self.shared.outbound.limiter));
-        if let Err(wait) = limited {
-            self.rate_at = Some(later(self.now(), wait));
+        if !self.is_within_rates() {
             return Ok(false);
         }
-        let Some((what, webhook_id, body)) = self.next_event()? else { return Ok(false) };
-        let Some(signer) = &self.signer else { return Ok(false) };
+        let Some(next) = self.next_event()? else { return Ok(false) };
+        self.send(myself, next, self.is_open());
+        Ok(true)
+    }
+
+    /// While the circuit is open: sends an event of a lane in which nothing has failed since the
+    /// last success, one in a second. Who is healthy must not wait for who is not; and in an outage
+    /// it costs one request for each lane that is held.
+    fn send_untried(&mut self, myself: &ActorRef<CourierMessage>) {
+        let now = self.now();
+        let may_send = self.untried_at <= now && self.in_flight.len() < self.in_flight_max();
+        if !may_send || !self.lanes.is_ready_besides(&self.failed_lanes) || !self.is_within_rates()
+        {
+            return;
+        }
+        if let Some(next) = self.next_untried() {
+            self.untried_at = later(now, UNTRIED_EVERY);
+            self.send(myself, next, false);
+        }
+    }
+
+    fn is_within_rates(&mut self) -> bool {
+        let limited =
+            egress::take(&self.limiter).and_then(|()| egress::take(&self.shared.outbound.limiter));
+        self.rate_at = limited.err().map(|wait| later(self.now(), wait));
+        self.rate_at.is_none()
+    }
+
+    fn send(
+        &mut self,
+        myself: &ActorRef<CourierMessage>,
+        (what, webhook_id, body): (Sent, String, Vec<u8>),
+        is_probe: bool,
+    ) {
+        let Some(signer) = &self.signer else { return };
         let request = signer.request(&webhook_id, body, self.now());
         self.attempts += 1;
-        self.in_flight.insert(self.attempts, InFlight { what, is_probe: self.is_open() });
+        self.in_flight.insert(self.attempts, InFlight { what, is_probe });
         self.spawn(myself.clone(), self.attempts, request);
-        Ok(true)
     }
 
     fn spawn(&mut self, myself: ActorRef<CourierMessage>, attempt: u64, request: Outgoing) {
@@ -343,8 +387,14 @@ impl CourierState {
         let is_sending = self.webhook.disabled.is_none() && self.signer.is_some();
         let next_event = match (is_sending, self.is_open(), self.rate_at) {
             (false, ..) => None,
-            (true, true, _) => {
-                (self.in_flight.is_empty() && self.lanes.has_any()).then_some(self.probe_at)
+            (true, true, rate_at) => {
+                let can_probe = self.in_flight.is_empty() && self.lanes.has_any();
+                let can_try = self.in_flight.len() < self.in_flight_max()
+                    && self.lanes.is_ready_besides(&self.failed_lanes);
+                let moments =
+                    [can_probe.then_some(self.probe_at), can_try.then_some(self.untried_at)];
+                let next = moments.into_iter().flatten().min();
+                next.map(|at| rate_at.map_or(at, |rate_at| at.max(rate_at)))
             }
             (true, false, Some(rate_at)) => Some(rate_at),
             // With all hands full, whoever is done first takes the next one.

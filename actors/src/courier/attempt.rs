@@ -124,6 +124,11 @@ impl Outcome {
         Self { status: None, error, retry_after: None, body: Vec::new() }
     }
 
+    /// Whether it says that the endpoint is down, whatever was sent: no answer, or a gateway's.
+    pub(crate) const fn is_of_endpoint(&self) -> bool {
+        matches!(self.status, None | Some(502..=504))
+    }
+
     /// The receiver wants no more, ever.
     pub(crate) fn is_gone(&self) -> bool {
         self.status == Some(410)

@@ -18,7 +18,8 @@ impl CourierState {
         let CourierArguments { id, shared, observed } = arguments;
         let snapshot = shared.snapshot()?;
         let key = DocumentKey::webhook(id);
-        let kept = snapshot.document::<Webhook>(shared.key, &key)?.ok_or(ChangeError::NotFound)?;
+        let kept = snapshot.document::<Webhook>(shared.key, &key)?;
+        let kept = kept.filter(|kept| !kept.value.deleted).ok_or(ChangeError::NotFound)?;
         let position = snapshot.document::<Position>(shared.key, &key)?;
         let position = position.map_or_else(|| Position::at(id, 0), |kept| kept.value);
         let mut lanes = Lanes::after(position.cursor);
@@ -37,10 +38,12 @@ impl CourierState {
             in_flight: HashMap::new(),
             attempts: 0,
             tasks: JoinSet::new(),
+            watcher: JoinSet::new(),
             is_slow: false,
             failures: 0,
             failed_lanes: BTreeSet::new(),
             probe_at: shared.clock.now(),
+            untried_at: shared.clock.now(),
             probed: Probed::default(),
             to_disable: None,
             write_at: None,
@@ -56,18 +59,24 @@ impl CourierState {
         Ok(state)
     }
 
-    /// Reads everything anew; what is under way is given up.
+    /// Reads everything anew; what is under way is given up. What is to stay must have been written:
+    /// the cursor and the deliveries go together, so both are those of the disk.
     pub(super) fn reload(&mut self) -> Result<(), ChangeError> {
         let was_disabled = self.webhook.disabled.is_some();
         let key = DocumentKey::webhook(self.id);
         let snapshot = self.shared.snapshot()?;
         let kept = snapshot.document::<Webhook>(self.shared.key, &key)?;
         let kept = kept.ok_or(ChangeError::NotFound)?;
+        let position = snapshot.document::<Position>(self.shared.key, &key)?;
+        let position = position.map_or_else(|| Position::at(self.id, 0), |kept| kept.value);
+        let mut lanes = Lanes::after(position.cursor);
+        let journal = Journal::load(&snapshot, self.shared.key, self.id, &mut lanes)?;
+        drop(snapshot);
         self.tasks.abort_all();
         self.in_flight.clear();
-        self.lanes = Lanes::after(self.position.cursor);
-        self.journal = Journal::load(&snapshot, self.shared.key, self.id, &mut self.lanes)?;
-        drop(snapshot);
+        (self.position, self.lanes, self.journal) = (position, lanes, journal);
+        self.failures = 0;
+        self.failed_lanes.clear();
         (self.webhook, self.revision) = (kept.value, kept.revision);
         self.limiter = egress::limiter(self.webhook.requests_per_second);
         self.to_disable = None;
@@ -135,6 +144,8 @@ impl CourierState {
     /// Keeps that the webhook is disabled.
     pub(super) async fn disable(&mut self) -> Result<(), ChangeError> {
         let Some(reason) = self.to_disable.clone() else { return Ok(()) };
+        // What is read again below must hold what was done.
+        self.write().await?;
         // Where an operator has changed it meanwhile, that is read first.
         if self.current_revision()? != self.revision {
             return self.reload();
@@ -152,7 +163,6 @@ impl CourierState {
             })
             .with(Operation::put(&disabled)?);
         self.shared.commit(change).await?;
-        self.write().await?;
         self.reload()?;
         tracing::warn!(
             tenant.id = %self.shared.id, webhook.id = %self.id,

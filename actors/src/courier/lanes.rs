@@ -28,8 +28,6 @@ pub(crate) struct Fresh {
 pub(crate) struct WaitingHead {
     pub(crate) seq: u64,
     pub(crate) lane: String,
-    /// Whether its own time has come; a probe may come earlier.
-    pub(crate) is_due: bool,
 }
 
 /// What is to be delivered, and in which order.
@@ -154,10 +152,24 @@ impl Lanes {
 
     /// Takes the oldest fresh event that may be sent after `after`; its lane is in flight.
     pub(crate) fn take_ready(&mut self, after: u64) -> Option<Fresh> {
-        let (_, lane) = self.ready.range(after.saturating_add(1)..).next()?;
-        let lane = lane.clone();
+        let lane = self.ready.range(after.saturating_add(1)..).next()?.1.clone();
+        self.take_fresh(&lane)
+    }
+
+    /// Takes the oldest fresh event whose lane is none of these.
+    pub(crate) fn take_ready_besides(&mut self, besides: &BTreeSet<String>) -> Option<Fresh> {
+        let lane = self.ready.values().find(|lane| !besides.contains(*lane))?.clone();
+        self.take_fresh(&lane)
+    }
+
+    /// Whether there is a fresh event that may be sent and whose lane is none of these.
+    pub(crate) fn is_ready_besides(&self, besides: &BTreeSet<String>) -> bool {
+        self.ready.values().any(|lane| !besides.contains(lane))
+    }
+
+    fn take_fresh(&mut self, lane: &str) -> Option<Fresh> {
         let mut taken = None;
-        self.change(&lane, |lane| {
+        self.change(lane, |lane| {
             taken = lane.fresh.pop_front();
             lane.in_flight = true;
         });
@@ -167,28 +179,22 @@ impl Lanes {
 
     /// Takes the waiting event that is due first, if it is due by `now`; its lane is in flight.
     pub(crate) fn take_due(&mut self, now: Timestamp) -> Option<WaitingHead> {
-        let (&(at, seq), lane) = self.due.first_key_value().filter(|((at, _), _)| *at <= now)?;
+        let (&(_, seq), lane) = self.due.first_key_value().filter(|((at, _), _)| *at <= now)?;
         let lane = lane.clone();
-        Some(self.take_waiting(at, seq, lane, now))
+        Some(self.take_waiting(seq, lane))
     }
 
     /// Takes the first waiting head after the entry `after`, or else the first, due or not.
-    pub(crate) fn take_waiting_after(&mut self, after: u64, now: Timestamp) -> Option<WaitingHead> {
+    pub(crate) fn take_waiting_after(&mut self, after: u64) -> Option<WaitingHead> {
         let in_turn = |((_, seq), _): &(&(Timestamp, u64), &String)| (*seq <= after, *seq);
-        let (&(at, seq), lane) = self.due.iter().min_by_key(in_turn)?;
+        let (&(_, seq), lane) = self.due.iter().min_by_key(in_turn)?;
         let lane = lane.clone();
-        Some(self.take_waiting(at, seq, lane, now))
+        Some(self.take_waiting(seq, lane))
     }
 
-    fn take_waiting(
-        &mut self,
-        at: Timestamp,
-        seq: u64,
-        lane: String,
-        now: Timestamp,
-    ) -> WaitingHead {
+    fn take_waiting(&mut self, seq: u64, lane: String) -> WaitingHead {
         self.change(&lane, |lane| lane.in_flight = true);
-        WaitingHead { seq, lane, is_due: at <= now }
+        WaitingHead { seq, lane }
     }
 
     /// Whether there is anything that may be sent, sooner or later.
@@ -229,7 +235,7 @@ impl Lanes {
         self.wait(lane, seq, Some(next_at));
     }
 
-    /// All that waits is due now.
+    /// All that waits may be sent now. That its time has not come stays with its delivery.
     pub(crate) fn all_due(&mut self) {
         let waiting: Vec<String> = std::mem::take(&mut self.due).into_values().collect();
         for lane in waiting {

@@ -11,9 +11,11 @@ use super::journal::DEAD_MAX;
 use super::supply::WAITING_MAX;
 use super::{CourierState, InFlight, Probed, SLOW_FROM, Sent};
 
-/// Failures in a row, in more than one lane, that open the circuit.
+/// Failures since the last success that open the circuit, of those that speak against the endpoint.
 const FAILURES_TO_OPEN: usize = 5;
-const FAILED_LANES_TO_OPEN: usize = 2;
+/// When the circuit was open for so long, what waits is tried as soon as it closes; after a shorter
+/// time each event's own schedule is soon enough.
+const OUTAGE_MIN: Duration = Duration::from_mins(1);
 
 impl CourierState {
     /// A request is done.
@@ -32,17 +34,22 @@ impl CourierState {
         if outcome.is_gone() {
             self.put_back(what);
             self.to_disable = Some("the receiver answered 410: it wants no more".to_owned());
+            return;
+        }
+        if later(failing_since, WITHOUT_SUCCESS_MAX) <= now {
+            // Before anything is given up: nothing says that it is the event that is at fault.
+            self.to_disable = Some("the receiver has taken nothing for three days".to_owned());
+        }
+        if self.to_disable.is_some() {
+            self.put_back(what);
         } else if self.is_open() {
             self.failed_while_open(what, is_probe, outcome);
-            if later(failing_since, WITHOUT_SUCCESS_MAX) <= now {
-                self.to_disable = Some("the receiver has taken nothing for three days".to_owned());
-            }
         } else {
-            self.failures += 1;
-            self.failed_lanes.insert(what.lane().to_owned());
-            let is_down = self.failures >= FAILURES_TO_OPEN
-                && self.failed_lanes.len() >= FAILED_LANES_TO_OPEN;
-            if is_down || self.lanes.waiting() >= WAITING_MAX {
+            if is_against_endpoint(&what, outcome) {
+                self.failures += 1;
+                self.failed_lanes.insert(what.lane().to_owned());
+            }
+            if self.failures >= FAILURES_TO_OPEN || self.lanes.waiting() >= WAITING_MAX {
                 self.open_circuit(outcome);
                 self.put_back(what);
             } else {
@@ -84,7 +91,8 @@ impl CourierState {
         self.failed_lanes.clear();
         self.position.failing_since = None;
         self.position.probes = 0;
-        if self.position.circuit_open_since.take().is_some() {
+        let since = self.position.circuit_open_since.take();
+        if since.is_some_and(|since| later(since, OUTAGE_MIN) <= self.now()) {
             self.lanes.all_due();
         }
     }
@@ -107,23 +115,16 @@ impl CourierState {
         self.probe_at = later(self.now(), rest);
     }
 
-    /// While the circuit is open nothing is given up: it is the endpoint that fails, not the event.
+    /// While the circuit is open no attempt counts: it is the endpoint that fails, not the event.
     fn failed_while_open(&mut self, what: Sent, is_probe: bool, outcome: &Outcome) {
         if is_probe {
             self.position.probes = self.position.probes.saturating_add(1);
             self.rest_before_probe(outcome);
         }
-        match what {
-            Sent::Waiting { delivery, is_due: true } => {
-                let attempts = delivery.attempts + 1;
-                let rest = retry_after(attempts, random());
-                let (attempts, rest) = rest
-                    .map_or((delivery.attempts, Duration::from_hours(1)), |rest| (attempts, rest));
-                let next_at = later(self.now(), rest);
-                self.keep_waiting(*delivery, attempts, next_at, outcome);
-            }
-            what => self.put_back(what),
+        if let Sent::Fresh(event) = &what {
+            self.failed_lanes.insert(event.lane.clone());
         }
+        self.put_back(what);
     }
 
     /// As if it had not been sent.
@@ -140,18 +141,29 @@ impl CourierState {
     /// The event failed, while others do not: it waits, and what follows in its lane with it; or it
     /// is given up.
     fn try_again_later(&mut self, what: Sent, outcome: &Outcome) {
-        let delivery = match what {
-            Sent::Fresh(event) => self.delivery_of(&event),
-            Sent::Waiting { delivery, .. } => *delivery,
+        let now = self.now();
+        let (mut delivery, is_due) = match what {
+            Sent::Fresh(event) => (self.delivery_of(&event), true),
+            Sent::Waiting { delivery, is_due } => (*delivery, is_due),
         };
-        let attempts = delivery.attempts + 1;
-        let Some(rest) = retry_after(attempts, random()) else {
-            self.give_up(delivery, attempts, outcome);
-            return;
+        let heeded = later(now, outcome.retry_after.unwrap_or_default());
+        let (attempts, next_at) = if is_due {
+            let attempts = delivery.attempts + 1;
+            let first = *delivery.first_attempt_at.get_or_insert(now);
+            let enough = later(first, WITHOUT_SUCCESS_MAX);
+            match retry_after(attempts, random()) {
+                Some(rest) => (attempts, later(now, rest)),
+                // The rests were short ones: once more, when the three days are over.
+                None if now < enough => (delivery.attempts, enough),
+                None => return self.give_up(delivery, attempts, outcome),
+            }
+        } else {
+            // Tried before its time: that does not count.
+            (delivery.attempts, delivery.next_attempt_at.unwrap_or(now))
         };
-        let rest = rest.max(outcome.retry_after.unwrap_or_default());
+        let next_at = next_at.max(heeded);
         let lane = delivery.lane.clone();
-        self.keep_waiting(delivery, attempts, later(self.now(), rest), outcome);
+        self.keep_waiting(delivery, attempts, next_at, outcome);
         let room = WAITING_MAX.saturating_sub(self.lanes.waiting());
         for event in self.lanes.drain_fresh(&lane, room) {
             self.make_wait(&event);
@@ -206,6 +218,16 @@ impl Sent {
             Self::Waiting { delivery, .. } => &delivery.lane,
         }
     }
+}
+
+/// Whether a failure says something about the endpoint. An event that was refused before says only
+/// that it is refused again, unless there was no answer at all.
+fn is_against_endpoint(what: &Sent, outcome: &Outcome) -> bool {
+    let is_first = match what {
+        Sent::Fresh(_) => true,
+        Sent::Waiting { delivery, .. } => delivery.first_attempt_at.is_none(),
+    };
+    is_first || outcome.is_of_endpoint()
 }
 
 /// From 0 up to 1. Without randomness the middle, which is still right.

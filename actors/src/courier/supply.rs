@@ -23,12 +23,7 @@ const LOOKED_AT_MAX: usize = 1_000;
 impl CourierState {
     /// Reads ahead as far as there is room. Answers whether there is more to read at once.
     pub(super) fn refill(&mut self) -> Result<bool, ReadError> {
-        // While the circuit is open, one more event for each probe: whether the endpoint is down, or
-        // only what was tried so far cannot be taken, another lane will tell.
-        let probes = self.position.probes;
-        let room = if self.is_open() { FRESH_MAX.min(1 + probes) } else { FRESH_MAX };
-        let is_stocked = if self.is_open() { room - 1 } else { room / 2 };
-        if self.lanes.fresh() > is_stocked || self.lanes.fresh_bytes() >= FRESH_BYTES_MAX {
+        if self.lanes.fresh() > FRESH_MAX / 2 || self.lanes.fresh_bytes() >= FRESH_BYTES_MAX {
             return Ok(false);
         }
         let snapshot = self.shared.snapshot()?;
@@ -46,7 +41,7 @@ impl CourierState {
                 more = true;
                 return ControlFlow::Break(());
             }
-            if self.lanes.fresh() >= room || self.lanes.fresh_bytes() >= FRESH_BYTES_MAX {
+            if self.lanes.fresh() >= FRESH_MAX || self.lanes.fresh_bytes() >= FRESH_BYTES_MAX {
                 return ControlFlow::Break(());
             }
             looked_at += 1;
@@ -100,6 +95,7 @@ impl CourierState {
             attempts: 0,
             last_status: None,
             last_error: None,
+            first_attempt_at: None,
             next_attempt_at: None,
             delivered_at: None,
             entry: None,
@@ -125,6 +121,7 @@ impl CourierState {
             attempts: 0,
             last_status: None,
             last_error: Some(reason),
+            first_attempt_at: None,
             next_attempt_at: None,
             delivered_at: None,
             entry: None,
@@ -146,13 +143,13 @@ impl CourierState {
                     break;
                 }
                 let head = if is_open {
-                    self.lanes.take_waiting_after(self.probed.waiting, now)
+                    self.lanes.take_waiting_after(self.probed.waiting)
                 } else {
                     self.lanes.take_due(now)
                 };
                 let Some(head) = head else { break };
                 self.probed.waiting = head.seq;
-                if let Some(next) = self.waiting_event(&head.lane, head.seq, head.is_due)? {
+                if let Some(next) = self.waiting_event(&head.lane, head.seq)? {
                     return Ok(Some(next));
                 }
             }
@@ -169,12 +166,19 @@ impl CourierState {
         Ok(None)
     }
 
+    /// Takes the next event of a lane in which nothing has failed lately; see
+    /// [`CourierState::send_untried`].
+    pub(super) fn next_untried(&mut self) -> Option<(Sent, String, Vec<u8>)> {
+        let fresh = self.lanes.take_ready_besides(&self.failed_lanes)?;
+        let (id, body) = (fresh.webhook_id.clone(), fresh.body.clone());
+        Some((Sent::Fresh(Box::new(fresh)), id, body))
+    }
+
     /// An event that waits, from disk. None: it is given up, since its entry is gone.
     fn waiting_event(
         &mut self,
         lane: &str,
         seq: u64,
-        is_due: bool,
     ) -> Result<Option<(Sent, String, Vec<u8>)>, ChangeError> {
         let read = self.read_waiting(seq);
         let (delivery, entry) = match read {
@@ -199,6 +203,7 @@ impl CourierState {
             return Ok(None);
         };
         let (id, body) = (webhook_id(&entry, &self.shared.id), body_of(&entry));
+        let is_due = delivery.next_attempt_at.is_none_or(|at| at <= self.now());
         Ok(Some((Sent::Waiting { delivery: Box::new(delivery), is_due }, id, body)))
     }
 
@@ -242,6 +247,7 @@ impl CourierState {
                     self.journal.put(Delivery {
                         state: DeliveryState::Waiting,
                         attempts: 0,
+                        first_attempt_at: None,
                         next_attempt_at: Some(now),
                         ..delivery
                     });

@@ -52,9 +52,13 @@ impl Couriers {
         }
     }
 
-    /// Starts a webhook's courier, unless there is one.
+    /// Starts a webhook's courier, unless there is one or the webhook is gone.
     pub(super) async fn start(&mut self, myself: &ActorRef<TenantMessage>, id: WebhookId) {
         if self.shared.courier(id).is_some() {
+            return;
+        }
+        if self.is_gone(id) {
+            self.failed.remove(&id);
             return;
         }
         let observed = self.failed.get(&id).map(|(_, observed)| Arc::clone(observed));
@@ -64,7 +68,11 @@ impl Couriers {
         match CourierActor::spawn_linked(None, CourierActor, arguments, myself.get_cell()).await {
             Ok((courier, _)) => {
                 self.ids.insert(courier.get_id(), id);
-                self.shared.courier_started(id, courier, observed);
+                self.shared.courier_started(id, courier.clone(), observed);
+                // Who deletes a webhook ends the courier that it finds: this one came too late.
+                if self.is_gone(id) {
+                    courier.stop(None);
+                }
             }
             Err(error) => {
                 tracing::error!(
@@ -94,6 +102,15 @@ impl Couriers {
         true
     }
 
+    /// Whether a webhook is certainly gone.
+    fn is_gone(&self, id: WebhookId) -> bool {
+        self.shared.snapshot().is_ok_and(|snapshot| {
+            let key = store::DocumentKey::webhook(id);
+            let kept = snapshot.document::<Webhook>(self.shared.key, &key);
+            kept.is_ok_and(|kept| kept.is_none_or(|kept| kept.value.deleted))
+        })
+    }
+
     fn rest(
         &mut self,
         myself: &ActorRef<TenantMessage>,
@@ -102,12 +119,7 @@ impl Couriers {
         error: &str,
     ) {
         observed.failed(error);
-        let gone = self.shared.snapshot().is_ok_and(|snapshot| {
-            let key = store::DocumentKey::webhook(id);
-            let kept = snapshot.document::<Webhook>(self.shared.key, &key);
-            kept.is_ok_and(|kept| kept.is_none_or(|kept| kept.value.deleted))
-        });
-        if gone {
+        if self.is_gone(id) {
             self.failed.remove(&id);
             return;
         }

@@ -39,4 +39,6 @@ mod waves;
 #[cfg(test)]
 mod webhooks;
 #[cfg(test)]
+mod webhooks_poison;
+#[cfg(test)]
 mod why;
