@@ -22,6 +22,10 @@ use crate::streams::Streams;
 const SCANS_AT_ONCE: usize = 4;
 /// How long a request waits for its turn to scan.
 const SCAN_WAIT_MAX: Duration = Duration::from_secs(10);
+/// Uploads of equipment at once on the node, each of which is in memory with all its rows.
+const UPLOADS_AT_ONCE: usize = 2;
+/// How long an upload waits for its turn before its body is read.
+const UPLOAD_WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// What all handlers share.
 #[derive(Clone)]
@@ -35,6 +39,7 @@ struct Inner {
     limiters: RwLock<HashMap<TenantKey, Limiter>>,
     scans: Arc<Semaphore>,
     tenant_scans: RwLock<HashMap<TenantKey, Arc<Semaphore>>>,
+    uploads: Arc<Semaphore>,
     failed_logins: FailedLogins,
     streams: Streams,
     stopping: watch::Sender<bool>,
@@ -62,6 +67,7 @@ impl App {
             limiters: RwLock::default(),
             scans: Arc::new(Semaphore::new(SCANS_AT_ONCE)),
             tenant_scans: RwLock::default(),
+            uploads: Arc::new(Semaphore::new(UPLOADS_AT_ONCE)),
             failed_logins: FailedLogins::new(failed_logins_per_minute),
             streams: Streams::default(),
             stopping: watch::Sender::new(false),
@@ -96,6 +102,13 @@ impl App {
             Some([own, node])
         };
         tokio::time::timeout(SCAN_WAIT_MAX, both).await.ok().flatten()
+    }
+
+    /// Waits for the turn to upload equipment; none if it does not come in time. What was read of
+    /// the upload is let go before what this answers.
+    pub async fn upload_permit(&self) -> Option<OwnedSemaphorePermit> {
+        let permit = Arc::clone(&self.0.uploads).acquire_owned();
+        tokio::time::timeout(UPLOAD_WAIT_MAX, permit).await.ok()?.ok()
     }
 
     /// Whether these headers carry the operator token.

@@ -4,7 +4,7 @@
 //! from outside never becomes a header: subjects and file names are ours, and lettre refuses or
 //! encodes what could end a line.
 
-use std::borrow::Cow;
+use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use actors::Mailer;
@@ -15,6 +15,7 @@ use lettre::message::header::ContentType;
 use lettre::message::{Mailbox, MultiPart, SinglePart};
 use lettre::transport::smtp;
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use url::Url;
 
 /// How long a server may take for each step.
 const STEP_WAIT_MAX: Duration = Duration::from_secs(20);
@@ -43,7 +44,7 @@ impl SmtpMailer {
     /// STARTTLS if `?tls=required` says so, or if there is a password that would go over a network.
     pub fn new(url: &str, from: Option<&str>) -> Result<Self, InvalidMailer> {
         let from = mailbox(from.unwrap_or(FROM_DEFAULT))?;
-        let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(&secured(url))
+        let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(secured(url)?.as_str())
             .map_err(|_| InvalidMailer::Url)?
             .timeout(Some(STEP_WAIT_MAX))
             .build();
@@ -95,17 +96,25 @@ pub fn mailbox(text: &str) -> Result<Mailbox, InvalidMailer> {
 }
 
 /// The address with TLS demanded where a password would else go over a network in the clear.
-fn secured(url: &str) -> Cow<'_, str> {
-    let Some(rest) = url.strip_prefix("smtp://") else { return url.into() };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let Some((_, host)) = authority.rsplit_once('@') else { return url.into() };
-    let is_own = host.starts_with("127.0.0.1") || host.starts_with("[::1]");
-    let is_own = is_own || host == "localhost" || host.starts_with("localhost:");
-    if is_own || url.contains("tls=") {
-        return url.into();
+/// It is read here as it is read by lettre, so that both see the same host and the same `tls`.
+fn secured(url: &str) -> Result<Url, InvalidMailer> {
+    let mut url = Url::parse(url).map_err(|_| InvalidMailer::Url)?;
+    let has_credentials = !url.username().is_empty() || url.password().is_some();
+    let says_how = url.query_pairs().any(|(key, _)| key == "tls");
+    if url.scheme() == "smtp" && has_credentials && !says_how && !is_own(&url) {
+        url.query_pairs_mut().append_pair("tls", "required");
     }
-    let joint = if url.contains('?') { '&' } else { '?' };
-    format!("{url}{joint}tls=required").into()
+    Ok(url)
+}
+
+/// Whether the host is this machine.
+fn is_own(url: &Url) -> bool {
+    let Some(host) = url.host_str() else { return false };
+    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    match address.parse::<IpAddr>() {
+        Ok(address) => address.is_loopback(),
+        Err(_) => host.eq_ignore_ascii_case("localhost"),
+    }
 }
 
 /// Only the server's own "never" is taken for one.
@@ -166,16 +175,28 @@ mod tests {
             ("smtp://u:p@mail.example.com:587", "smtp://u:p@mail.example.com:587?tls=required"),
             (
                 "smtp://u:p@127.evil@mail.example.com",
-                "smtp://u:p@127.evil@mail.example.com?tls=required",
+                "smtp://u:p%40127.evil@mail.example.com?tls=required",
             ),
             ("smtp://u:p@localhost.example.com", "smtp://u:p@localhost.example.com?tls=required"),
             ("smtp://u:p@host?tls=opportunistic", "smtp://u:p@host?tls=opportunistic"),
             ("smtp://u:p@127.0.0.1:25", "smtp://u:p@127.0.0.1:25"),
             ("smtp://u:p@localhost:25", "smtp://u:p@localhost:25"),
+            ("SMTP://u:p@host", "smtp://u:p@host?tls=required"),
+            ("Smtp://u:p@host?tls=required", "smtp://u:p@host?tls=required"),
+            ("smtp://u:ptls=x@host", "smtp://u:ptls=x@host?tls=required"),
+            ("smtp://u:p@host/tls=x", "smtp://u:p@host/tls=x?tls=required"),
+            ("smtp://u:p@host?xtls=y", "smtp://u:p@host?xtls=y&tls=required"),
+            ("smtp://u:p@host?a=tls=b", "smtp://u:p@host?a=tls=b&tls=required"),
+            ("smtp://u:p@host#?tls=x", "smtp://u:p@host?tls=required#?tls=x"),
+            ("smtp://u:p@127.0.0.1.example.com", "smtp://u:p@127.0.0.1.example.com?tls=required"),
+            ("smtp://u:p@[2001:db8::1]", "smtp://u:p@[2001:db8::1]?tls=required"),
+            ("smtp://u:p@[::1]:25", "smtp://u:p@[::1]:25"),
+            ("smtp://u:p@127.0.0.9:25", "smtp://u:p@127.0.0.9:25"),
+            ("smtp://u:p@LOCALHOST", "smtp://u:p@LOCALHOST"),
             ("smtp://relay:25", "smtp://relay:25"),
             ("smtps://u:p@host", "smtps://u:p@host"),
         ] {
-            assert_eq!(secured(url), expected);
+            assert_eq!(secured(url).unwrap().as_str(), expected, "{url}");
         }
         SmtpMailer::new("smtp://u:p@mail.example.com:587", None).unwrap();
     }

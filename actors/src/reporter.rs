@@ -5,7 +5,8 @@
 //!
 //! - it follows the feed from one settled wave to the next and tells `equipment.unreturned` of
 //!   each account that was disabled or deleted meanwhile and holds something ([`wave`]);
-//! - at the scheduled times it does so for all such accounts ([`reminder`]);
+//! - at the scheduled times it does so for all such accounts ([`reminder`]), and once where
+//!   retention has taken what it had not read ([`catch_up`], [`unread`]);
 //! - it sends the e-mails that these have left in its position ([`post`]);
 //! - it removes rows of former lists, finds holders who have appeared since, and notes what was
 //!   returned ([`tidy`], [`rematch`]).
@@ -14,11 +15,13 @@
 //! position and list are still those that were read: nothing is told twice, and nothing is lost
 //! by a crash. An e-mail may come twice, after a crash between sending and noting it.
 
+mod catch_up;
 mod post;
 pub(crate) mod rematch;
 mod reminder;
 mod tell;
 mod tidy;
+pub(crate) mod unread;
 pub(crate) mod wave;
 
 use std::sync::Arc;
@@ -62,8 +65,8 @@ pub enum ReporterMessage {
     Mailed {
         /// Which one.
         id: u64,
-        /// What came of it.
-        outcome: Result<(), MailError>,
+        /// What came of it, for each who was to get it.
+        outcomes: Vec<Result<(), MailError>>,
     },
     /// Look at the clock. Sent by its own timer, of this arming.
     Tick(u64),
@@ -88,6 +91,9 @@ pub(crate) struct Position {
     schedule_from: Timestamp,
     /// What is to be mailed.
     mails: Vec<PendingMail>,
+    /// Where it is among all holders, after it has missed a part of the feed up to that end.
+    #[serde(default)]
+    catching_up: Option<InWave>,
 }
 
 /// A wave of which some accounts were told of.
@@ -131,6 +137,7 @@ impl Position {
             schedule: None,
             schedule_from: now,
             mails: Vec::new(),
+            catching_up: None,
         }
     }
 }
@@ -198,9 +205,9 @@ pub(crate) struct ReporterState {
     /// The wave that is being told of, as read from the feed.
     range: Option<Arc<Range>>,
     /// The mail that is being sent.
-    sending: Option<u64>,
+    sending: Option<post::Sending>,
     /// What came of the last one, until it is noted.
-    mailed: Option<(u64, Result<(), MailError>)>,
+    mailed: Option<(u64, Vec<Result<(), MailError>>)>,
     /// Whether a `Step` is on its way.
     stepping: bool,
     /// How long to rest after the next failure.
@@ -252,7 +259,7 @@ impl Actor for ReporterActor {
             ReporterMessage::WaveSettled => state.feed_grown = true,
             ReporterMessage::ListReplaced => state.tidy = tidy::Progress::begun(),
             ReporterMessage::SettingsChanged => {}
-            ReporterMessage::Mailed { id, outcome } => state.mailed = Some((id, outcome)),
+            ReporterMessage::Mailed { id, outcomes } => state.mailed = Some((id, outcomes)),
             ReporterMessage::Tick(arming) => {
                 // A late tick of a timer that was replaced has nothing to say.
                 look = state.timer.take_if(|(armed, ..)| *armed == arming).is_some();
@@ -309,6 +316,9 @@ impl ReporterState {
             return Ok(true);
         }
         if self.note_mailed(&desk).await? {
+            return Ok(true);
+        }
+        if self.catch_up(&desk).await? {
             return Ok(true);
         }
         if desk.position.generation != desk.list.value.generation {

@@ -182,8 +182,9 @@ impl Service {
         answered(self.directory.call(message, Some(ANSWER_WAIT_MAX)).await)?
     }
 
-    /// Stops all actors: what they had taken on is finished, for at most `wait`.
+    /// Stops all actors: what they had taken on is finished, for at most `wait` in all.
     pub async fn stop(&self, wait: Duration) {
+        let deadline = tokio::time::Instant::now() + wait;
         // Half of the time at most: the actors have work of their own to finish.
         let tenants = self.live_tenants();
         let couriers = tenants.iter().map(|tenant| tenant.shared.stop_couriers(wait / 4));
@@ -192,7 +193,8 @@ impl Service {
         for tenant in tenants {
             tenant.stop("the service is stopping");
         }
-        if self.directory.stop_and_wait(None, Some(wait)).await.is_err() {
+        let left = deadline.saturating_duration_since(tokio::time::Instant::now());
+        if self.directory.stop_and_wait(None, Some(left)).await.is_err() {
             tracing::warn!("actors were still at work when the service stopped");
         }
     }

@@ -9,6 +9,7 @@ mod read;
 
 use std::time::Duration;
 
+use actors::shared::Shared;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use serde::Serialize;
@@ -16,9 +17,10 @@ use serde_json::Value;
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
-use self::read::{Asked, read};
+use self::read::{Asked, Piece, read};
 use super::accounts::read_wait;
 use super::page::{Paging, Parameters};
+use super::problem::Problem;
 use super::{Outcome, open_tenant};
 use crate::answer::{self, JSON};
 use crate::app::App;
@@ -26,8 +28,10 @@ use crate::openapi::events::FeedEntry;
 
 /// The longest wait for the first entry.
 const WAIT_MAX: Duration = Duration::from_secs(50);
-/// Entries that are looked through for those of the asked types before an answer is given.
-const LOOKED_AT_MAX: usize = 50_000;
+/// Entries that are looked through at once for those of the asked types, before others get their
+/// turn; and how often, before an answer is given.
+const PIECE: usize = 2_000;
+const PIECES_MAX: usize = 25;
 
 /// A page of the change feed.
 #[derive(Serialize, ToSchema)]
@@ -91,8 +95,7 @@ pub async fn list(
     loop {
         // Marked before it is read: what comes after the reading wakes us.
         grown.mark_unchanged();
-        let read = read(tenant.shared(), &asked, limit, LOOKED_AT_MAX)?;
-        asked.after = read.looked_to;
+        let read = read_on(tenant.shared(), &mut asked, limit).await?;
         let wait_more = read.items.is_empty() && !read.more && !*stopping.borrow();
         if !wait_more || Instant::now() >= deadline {
             let next_cursor = read.more.then(|| asked.after.to_string());
@@ -106,4 +109,22 @@ pub async fn list(
             () = tokio::time::sleep_until(deadline) => {}
         }
     }
+}
+
+/// Reads on from where the reader is, piece by piece.
+async fn read_on(shared: &Shared, asked: &mut Asked, limit: usize) -> Result<Piece, Problem> {
+    let mut whole = read(shared, asked, limit, PIECE)?;
+    asked.after = whole.looked_to;
+    for _ in 1..PIECES_MAX {
+        if !whole.more || whole.items.len() >= limit {
+            break;
+        }
+        tokio::task::yield_now().await;
+        let next = read(shared, asked, limit - whole.items.len(), PIECE)?;
+        asked.after = next.looked_to;
+        whole.items.extend(next.items);
+        whole.looked_to = next.looked_to;
+        whole.more = next.more;
+    }
+    Ok(whole)
 }

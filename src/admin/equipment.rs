@@ -44,6 +44,8 @@ pub async fn replace(
     let form = Form::of(request.headers())?;
     // One list of a tenant at a time is in memory.
     let turn = tenant.upload_turn().await?;
+    // And two of all: waited for with nothing in memory yet, and only by one upload of a tenant.
+    let upload = app.upload_permit().await.ok_or_else(Problem::unavailable)?;
     let bytes = body::read(request.into_body(), LIST_BYTES_MAX).await.map_err(Problem::from)?;
     let permits = app.scan_permits(tenant.key()).await.ok_or_else(Problem::unavailable)?;
     let matching = tenant.clone();
@@ -52,9 +54,10 @@ pub async fn replace(
         drop(bytes);
         let list = matching.match_equipment(assets)?;
         drop(permits);
-        Ok::<_, Problem>(list)
+        // It goes with the list, also where the client does not wait for the answer.
+        Ok::<_, Problem>((list, upload))
     });
-    let list = read.await.map_err(|_| Problem::unavailable())??;
+    let (list, _upload) = read.await.map_err(|_| Problem::unavailable())??;
     let uploaded = tenant.replace_equipment(turn, list, author).await?;
     Ok(answer::json(StatusCode::OK, JSON, &uploaded))
 }

@@ -16,6 +16,7 @@ use store::{ReadError, Snapshot, TenantKey};
 use utoipa::ToSchema;
 
 use super::page::Paging;
+use super::problem::Problem;
 use super::{ListRequest, Outcome};
 use crate::answer::{self, JSON};
 use crate::app::App;
@@ -89,9 +90,14 @@ pub async fn list(
     let ListRequest { tenant, parameters, limit, after } =
         ListRequest::<Place>::read(&app, &tenant, query.as_deref()).await?;
     let group = parameters.parse("group", "the id of a group")?;
-    let snapshot = tenant.shared().snapshot()?;
-    let page = find(&snapshot, tenant.key(), group, after.map(|place| place.0), limit)?;
-    Ok(answer::json(StatusCode::OK, JSON, &page))
+    let permits = app.scan_permits(tenant.key()).await.ok_or_else(Problem::unavailable)?;
+    let read = tokio::task::spawn_blocking(move || {
+        let snapshot = tenant.shared().snapshot()?;
+        let page = find(&snapshot, tenant.key(), group, after.map(|place| place.0), limit);
+        drop(permits);
+        Ok(answer::json(StatusCode::OK, JSON, &page?))
+    });
+    read.await.map_err(|_| Problem::unavailable())?
 }
 
 fn find(

@@ -175,7 +175,15 @@ pub async fn deliveries(
             return Err(Problem::bad_request("state: expected delivered, waiting or dead"));
         }
     };
-    let found = tenant.deliveries(read_id(&webhook)?, state, after, limit + 1)?;
+    let id = read_id(&webhook)?;
+    // Of one state there may be few among many.
+    let permits = app.scan_permits(tenant.key()).await.ok_or_else(Problem::unavailable)?;
+    let read = tokio::task::spawn_blocking(move || {
+        let found = tenant.deliveries(id, state, after, limit + 1);
+        drop(permits);
+        found
+    });
+    let found = read.await.map_err(|_| Problem::unavailable())??;
     let items: Vec<ShownDelivery> = found.into_iter().map(shown_delivery).collect();
     Ok(page(items, limit, |item| item.seq.to_string()))
 }

@@ -82,8 +82,9 @@ pub fn from_csv(bytes: &[u8]) -> Result<Vec<Asset>, InvalidList> {
     let mut record = csv::ByteRecord::new();
     let mut header: Option<Vec<&'static str>> = None;
     let mut list = List::default();
+    let mut lines = Lines::of(bytes);
     while reader.read_byte_record(&mut record).map_err(|error| unreadable(&error))? {
-        let line = record.position().map_or(1, csv::Position::line);
+        let line = lines.at(record.position().map_or(0, csv::Position::byte));
         match &header {
             None => header = Some(read_header(&record, line)?),
             Some(header) => list.take(line, csv_row(&record, header, line)?)?,
@@ -97,8 +98,37 @@ pub fn from_csv(bytes: &[u8]) -> Result<Vec<Asset>, InvalidList> {
 }
 
 fn unreadable(error: &csv::Error) -> InvalidList {
-    let line = error.position().map(csv::Position::line);
-    InvalidList { line, column: None, reason: format!("this is not CSV: {error}") }
+    InvalidList::whole(format!("this is not CSV: {error}"))
+}
+
+/// Counts lines as an editor does. The reader's own count takes the two bytes that end a line on
+/// Windows apart, and a row begins for it with the blank lines before.
+struct Lines<'a> {
+    /// What was not counted yet, and where it begins.
+    rest: &'a [u8],
+    passed: u64,
+    line: u64,
+}
+
+impl<'a> Lines<'a> {
+    const fn of(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes, passed: 0, line: 1 }
+    }
+
+    /// The line of the row that the reader found at a byte; rows are asked for in their order.
+    fn at(&mut self, byte: u64) -> u64 {
+        let ahead = usize::try_from(byte.saturating_sub(self.passed)).unwrap_or(usize::MAX);
+        let ahead = ahead.min(self.rest.len());
+        let (_, from) = self.rest.split_at(ahead);
+        let blank = from.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        let (passed, rest) = self.rest.split_at(ahead.saturating_add(blank));
+        let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let lines = passed.split(|byte| *byte == b'\n').count();
+        self.line += count(lines.saturating_sub(1));
+        self.passed += count(passed.len());
+        self.rest = rest;
+        self.line
+    }
 }
 
 fn read_header(record: &csv::ByteRecord, line: u64) -> Result<Vec<&'static str>, InvalidList> {

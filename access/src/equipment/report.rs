@@ -22,7 +22,11 @@ pub const COLUMNS: [&str; 12] = [
     "returned_at",
 ];
 /// What a spreadsheet takes for the beginning of a formula.
-const FORMULA_STARTS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+const FORMULA_STARTS: [char; 4] = ['=', '+', '-', '@'];
+/// What some spreadsheets take for the end of a cell, whatever stands around it.
+const CELL_ENDS: [char; 4] = [';', '\t', '\r', '\n'];
+/// What is taken off the beginning of a cell before it is looked at.
+const PASSED_OVER: [char; 3] = ['\t', '\r', '\n'];
 /// Seconds of a day.
 const DAY_SECONDS: i64 = 86_400;
 
@@ -111,7 +115,7 @@ pub fn to_csv(items: &[Item]) -> Result<Vec<u8>, csv::Error> {
         .from_writer(Vec::with_capacity(items.len().saturating_mul(200)));
     writer.write_record(COLUMNS)?;
     for item in items {
-        writer.write_record(cells(item).map(defused))?;
+        writer.write_record(cells(item).map(|cell| defused(&cell)))?;
     }
     writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))
 }
@@ -146,11 +150,24 @@ pub const fn status_name(status: Status) -> &'static str {
 
 /// A cell that no spreadsheet takes for a formula. What comes before an asset's name may be
 /// anybody's choice, and administrators open reports in spreadsheets.
-fn defused(mut cell: String) -> String {
-    if cell.starts_with(FORMULA_STARTS) {
-        cell.insert(0, '\'');
+///
+/// Where the comma is the decimal sign, a spreadsheet takes the cell apart at semicolons, and one
+/// that a text is pasted into at tabs and line breaks: what follows those is no formula either.
+fn defused(cell: &str) -> String {
+    let mut safe = String::with_capacity(cell.len());
+    if cell.starts_with(PASSED_OVER) {
+        safe.push('\'');
     }
-    cell
+    let mut begins = true;
+    for c in cell.chars() {
+        if begins && FORMULA_STARTS.contains(&c) {
+            safe.push('\'');
+        }
+        safe.push(c);
+        // A quote that is read as such leaves nothing before what follows it.
+        begins = CELL_ENDS.contains(&c) || (begins && c == '"');
+    }
+    safe
 }
 
 #[cfg(test)]
@@ -192,17 +209,40 @@ mod tests {
         assert_eq!(lines.len(), 3);
     }
 
+    #[test]
+    fn what_could_begin_a_cell_is_no_formula() {
+        for (cell, expected) in [
+            ("ThinkPad", "ThinkPad"),
+            ("Dock - black; 2 + 1", "Dock - black; 2 + 1"),
+            ("=1+1", "'=1+1"),
+            ("a;=1+1", "a;'=1+1"),
+            ("a;\"=1+1", "a;\"'=1+1"),
+            ("a\t@b\n-c\r\n+d", "a\t'@b\n'-c\r\n'+d"),
+            ("\n=1", "'\n'=1"),
+            ("\tx", "'\tx"),
+        ] {
+            assert_eq!(defused(cell), expected);
+        }
+    }
+
     proptest! {
         #[test]
-        fn no_cell_is_a_formula(name in "[=+@\t\r-]?.{0,10}", user in ".{1,10}") {
+        fn no_cell_is_a_formula(
+            name in "[=+@\t\r\n-]?([a;\t\r\n\"=+@-]|.){0,10}",
+            user in ".{1,10}",
+        ) {
             let csv = to_csv(&[item(&name, &user)]).unwrap();
             let mut reader = csv::Reader::from_reader(csv.as_slice());
             let record = reader.records().next().unwrap().unwrap();
             for cell in &record {
-                prop_assert!(!cell.starts_with(FORMULA_STARTS), "{cell:?}");
+                prop_assert!(!cell.starts_with(PASSED_OVER), "{cell:?}");
+                for part in cell.split(CELL_ENDS) {
+                    let part = part.trim_start_matches('"');
+                    prop_assert!(!part.starts_with(FORMULA_STARTS), "{cell:?}");
+                }
             }
-            let kept = record[1].strip_prefix('\'').unwrap_or(&record[1]);
-            prop_assert!(kept == name || record[1] == *name);
+            // Nothing is lost.
+            prop_assert_eq!(record[1].replace('\'', ""), name.replace('\'', ""));
         }
     }
 }

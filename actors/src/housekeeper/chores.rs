@@ -12,10 +12,14 @@ use store::{Changeset, DocumentKey, Log, Operation};
 
 use super::{PARKED_FOR, tokens};
 use crate::error::ChangeError;
+use crate::reporter::unread::Unread;
 use crate::shared::Shared;
 
 /// Rows that one piece looks at, and takes away at most.
 pub(super) const PIECE: usize = 512;
+/// How much longer than retention says entries of the feed are kept for a reporter that has not
+/// read them.
+const UNREAD_FOR: Duration = Duration::from_hours(7 * 24);
 
 /// Something to do in a round, and how far it has come.
 #[derive(Debug)]
@@ -85,7 +89,7 @@ pub(super) async fn commit(shared: &Shared, operations: Vec<Operation>) -> Resul
 
 async fn trim(shared: &Shared, log: Log) -> Result<bool, ChangeError> {
     let retention = shared.config().settings.retention.clone();
-    let (last, more) = {
+    let (last, more, unread) = {
         let snapshot = shared.snapshot()?;
         let counts = snapshot.counts(shared.key)?;
         let (trimmed, too_many, kept_for) = match log {
@@ -95,7 +99,13 @@ async fn trim(shared: &Shared, log: Log) -> Result<bool, ChangeError> {
             }
             Log::Audit => (counts.audit_trimmed, 0, retention.audit.get()),
         };
-        let end = earlier(shared.clock.now(), kept_for);
+        let unread = match log {
+            Log::Feed => Unread::of(&snapshot, shared.key)?,
+            Log::Audit => None,
+        };
+        let now = shared.clock.now();
+        let end = earlier(now, kept_for);
+        let mut missed = false;
         let (mut last, mut looked_at, mut more) = (None, 0, false);
         let visit = |entry: Value| {
             if looked_at >= PIECE {
@@ -104,9 +114,18 @@ async fn trim(shared: &Shared, log: Log) -> Result<bool, ChangeError> {
             }
             looked_at += 1;
             let number = entry.get("seq").and_then(Value::as_u64).unwrap_or_default();
-            if number > too_many && !is_before(&entry, end) {
+            let is_needed = unread.as_ref().is_some_and(|unread| unread.needs(&entry));
+            let goes = if is_needed {
+                let is_one_too_many = number <= too_many;
+                is_before(&entry, earlier(end, UNREAD_FOR))
+                    || (is_one_too_many && is_before(&entry, earlier(now, UNREAD_FOR)))
+            } else {
+                number <= too_many || is_before(&entry, end)
+            };
+            if !goes {
                 return ControlFlow::Break(());
             }
+            missed |= is_needed;
             last = Some(number);
             ControlFlow::Continue(())
         };
@@ -114,10 +133,21 @@ async fn trim(shared: &Shared, log: Log) -> Result<bool, ChangeError> {
             Log::Feed => snapshot.feed(shared.key, trimmed, visit)?,
             Log::Audit => snapshot.audit(shared.key, trimmed, visit)?,
         }
-        (last, more)
+        (last, more, (unread, missed))
     };
     let Some(last) = last else { return Ok(false) };
-    commit(shared, vec![Operation::Trim { log, last, rows_max: PIECE }]).await?;
+    let trim = Operation::Trim { log, last, rows_max: PIECE };
+    let mut change = Changeset::new(shared.key, shared.clock.now(), None).with(trim);
+    match unread {
+        (_, true) => tracing::warn!(
+            tenant.id = %shared.id,
+            last,
+            "entries of the feed go that the report has not read for a week",
+        ),
+        (Some(unread), false) => change = unread.pass_over(last, change)?,
+        (None, false) => {}
+    }
+    shared.commit(change).await?;
     Ok(more)
 }
 

@@ -1,5 +1,8 @@
 //! The e-mails: what waits to be sent is in the reporter's position; what a mail says is read when
 //! it is sent, so that nobody is reminded of what was returned meanwhile.
+//!
+//! Each recipient gets a mail of their own: an address that a server refuses takes the report from
+//! nobody else.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -42,6 +45,21 @@ pub(super) struct PendingMail {
     queued_at: Timestamp,
     attempts: u32,
     next_attempt_at: Timestamp,
+    /// Addresses that have it, or were refused for good.
+    #[serde(default)]
+    done: Vec<String>,
+}
+
+/// The mail that is being sent, and to whom.
+pub(super) struct Sending {
+    id: u64,
+    to: Vec<Recipient>,
+}
+
+struct Recipient {
+    /// The place of the address in the setting, from 1. It stands in the log, the address does not.
+    number: usize,
+    address: String,
 }
 
 /// What a mail is about.
@@ -65,7 +83,8 @@ impl PendingMail {
     }
 
     const fn new(id: u64, about: About, now: Timestamp) -> Self {
-        Self { id, about, queued_at: now, attempts: 0, next_attempt_at: now }
+        let done = Vec::new();
+        Self { id, about, queued_at: now, attempts: 0, next_attempt_at: now, done }
     }
 
     /// The same after a failure; nothing if it was tried for long enough.
@@ -95,25 +114,41 @@ impl ReporterState {
 
     /// Notes what came of a mail. Answers whether there was one.
     pub(super) async fn note_mailed(&mut self, desk: &Desk) -> Result<bool, ChangeError> {
-        let Some((id, outcome)) = self.mailed.clone() else { return Ok(false) };
+        let Some((id, outcomes)) = self.mailed.clone() else { return Ok(false) };
         let mut position = desk.position.clone();
         let place = position.mails.iter().position(|mail| mail.id == id);
-        if let Some(place) = place {
-            let mail = position.mails.remove(place);
-            match outcome {
-                Ok(()) => tracing::info!(tenant.id = %self.shared.id, "a report was mailed"),
-                Err(error @ MailError::Permanent(_)) => {
-                    tracing::error!(tenant.id = %self.shared.id, %error, "a report is not mailed");
+        let sent = self.sending.as_ref().filter(|sending| sending.id == id);
+        if let (Some(place), Some(sent)) = (place, sent) {
+            let mut mail = position.mails.remove(place);
+            let mut put_off = sent.to.len() > outcomes.len();
+            for (recipient, outcome) in sent.to.iter().zip(outcomes) {
+                let (tenant, number) = (&self.shared.id, recipient.number);
+                match outcome {
+                    Ok(()) => {
+                        tracing::info!(tenant.id = %tenant, address = number, "a report was mailed");
+                        mail.done.push(recipient.address.clone());
+                    }
+                    Err(error @ MailError::Permanent(_)) => {
+                        tracing::error!(
+                            tenant.id = %tenant, address = number, %error, "a report is not mailed"
+                        );
+                        mail.done.push(recipient.address.clone());
+                    }
+                    Err(error @ MailError::Temporary(_)) => {
+                        put_off = true;
+                        tracing::warn!(
+                            tenant.id = %tenant, address = number, %error, "mailing is put off"
+                        );
+                    }
                 }
-                Err(error @ MailError::Temporary(_)) => match mail.again(desk.now) {
-                    Some(again) => {
-                        tracing::warn!(tenant.id = %self.shared.id, %error, "mailing is put off");
-                        position.mails.insert(place, again);
-                    }
+            }
+            if put_off {
+                match mail.again(desk.now) {
+                    Some(again) => position.mails.insert(place, again),
                     None => {
-                        tracing::error!(tenant.id = %self.shared.id, %error, "mailing is given up");
+                        tracing::error!(tenant.id = %self.shared.id, "mailing is given up");
                     }
-                },
+                }
             }
             let change = desk.move_to(&self.shared, &position)?;
             self.shared.commit(change).await?;
@@ -140,10 +175,15 @@ impl ReporterState {
             return Ok(false);
         }
         let id = pending.id;
-        let to = self.shared.config().settings.equipment.email.clone();
+        let addresses = self.shared.config().settings.equipment.email.clone();
+        let to: Vec<Recipient> = (1..)
+            .zip(addresses)
+            .map(|(number, address)| Recipient { number, address })
+            .filter(|recipient| !pending.done.contains(&recipient.address))
+            .collect();
         let mailer = self.shared.mailer.clone().filter(|_| !to.is_empty());
         let written = match &mailer {
-            Some(_) => read(&self.shared, move |shared| write(shared, &pending, to)).await?,
+            Some(_) => read(&self.shared, move |shared| write(shared, &pending)).await?,
             None => None,
         };
         let (Some(mailer), Some(mail)) = (mailer, written) else {
@@ -154,16 +194,21 @@ impl ReporterState {
             self.shared.commit(change).await?;
             return Ok(true);
         };
-        self.sending = Some(id);
+        let addresses: Vec<String> = to.iter().map(|recipient| recipient.address.clone()).collect();
+        self.sending = Some(Sending { id, to });
         let myself = myself.clone();
         let shared = Arc::clone(&self.shared);
         tokio::spawn(async move {
-            let sent = tokio::time::timeout(ATTEMPT_MAX, mailer.send(mail)).await;
-            let late = |_| Err(MailError::Temporary("there was no answer in time".into()));
-            let outcome = sent.unwrap_or_else(late);
+            let mut outcomes = Vec::with_capacity(addresses.len());
+            for address in addresses {
+                let mail = Mail { to: vec![address], ..mail.clone() };
+                let sent = tokio::time::timeout(ATTEMPT_MAX, mailer.send(mail)).await;
+                let late = |_| Err(MailError::Temporary("there was no answer in time".into()));
+                outcomes.push(sent.unwrap_or_else(late));
+            }
             shared.reporter_observed.sent();
             // A reporter that was started again meanwhile sends it once more.
-            if myself.cast(ReporterMessage::Mailed { id, outcome }).is_err() {
+            if myself.cast(ReporterMessage::Mailed { id, outcomes }).is_err() {
                 shared.reporter_observed.taken();
             }
         });
@@ -171,12 +216,8 @@ impl ReporterState {
     }
 }
 
-/// What a mail says now; nothing if there is nothing to say any more.
-fn write(
-    shared: &Shared,
-    pending: &PendingMail,
-    to: Vec<String>,
-) -> Result<Option<Mail>, ReadError> {
+/// What a mail says now, to nobody yet; nothing if there is nothing to say any more.
+fn write(shared: &Shared, pending: &PendingMail) -> Result<Option<Mail>, ReadError> {
     let wanted = Wanted::default();
     let (items, more) = match &pending.about {
         About::Reminder => {
@@ -218,7 +259,7 @@ fn write(
     })?;
     let csv = Some(Attachment { name: "disabled-with-equipment.csv".into(), bytes: csv });
     let id = format!("{}-equipment-{}", shared.id, pending.id);
-    Ok(Some(Mail { id, to, subject, text, csv, at: pending.queued_at }))
+    Ok(Some(Mail { id, to: Vec::new(), subject, text, csv, at: pending.queued_at }))
 }
 
 fn counted(count: usize, what: &str) -> String {

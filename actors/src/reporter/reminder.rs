@@ -51,7 +51,7 @@ impl ReporterState {
             },
         };
         let (after, generation) = (reminder.after, desk.list.value.generation);
-        let piece = read(&self.shared, move |shared| piece(shared, after, generation));
+        let piece = read(&self.shared, move |shared| piece(shared, after, generation, true));
         let Piece { told, looked_to, done } = piece.await?;
         reminder.after = looked_to;
         reminder.told_count += u64::try_from(told.len()).unwrap_or_default();
@@ -75,14 +75,20 @@ impl ReporterState {
 }
 
 /// Some holders.
-struct Piece {
-    told: Vec<Told>,
-    looked_to: UserId,
+pub(super) struct Piece {
+    pub(super) told: Vec<Told>,
+    pub(super) looked_to: UserId,
     /// Whether there are no more of them.
-    done: bool,
+    pub(super) done: bool,
 }
 
-fn piece(shared: &Shared, mut after: UserId, generation: u64) -> Result<Piece, ReadError> {
+/// The next holders of whom there is something to tell.
+pub(super) fn piece(
+    shared: &Shared,
+    mut after: UserId,
+    generation: u64,
+    reminder: bool,
+) -> Result<Piece, ReadError> {
     let (snapshot, now) = (shared.snapshot()?, shared.clock.now());
     let mut told = Vec::new();
     for _ in 0..LOOKED_AT_MAX {
@@ -93,7 +99,7 @@ fn piece(shared: &Shared, mut after: UserId, generation: u64) -> Result<Piece, R
             return Ok(Piece { told, looked_to: after, done: true });
         };
         after = holder;
-        told.extend(Told::of(&snapshot, shared.key, generation, holder, now, true)?);
+        told.extend(Told::of(&snapshot, shared.key, generation, holder, now, reminder)?);
     }
     Ok(Piece { told, looked_to: after, done: false })
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use access::UserId;
-use store::{Changeset, Document as _, DocumentKey, Kept, Operation, ReadError};
+use store::{Changeset, Document as _, DocumentKey, Kept, Operation, ReadError, Requirement};
 
 use super::read;
 use crate::equipment::documents::{AssetRow, EquipmentList, Notice};
@@ -115,11 +115,11 @@ fn notes(
 async fn remove_rows(shared: &Arc<Shared>) -> Result<bool, ChangeError> {
     // An upload that goes on writes such rows; when it is done it tells of that.
     let Ok(_turn) = shared.equipment.try_lock() else { return Ok(false) };
-    let rows = read(shared, move |shared| {
+    let read = read(shared, move |shared| {
         let snapshot = shared.snapshot()?;
-        // Read while it is our turn: which list counts cannot change now.
         let list: Option<Kept<EquipmentList>> =
             snapshot.document(shared.key, &EquipmentList::place())?;
+        let revision = list.as_ref().map(|list| list.revision);
         let generation = list.map_or(0, |list| list.value.generation);
         let all = DocumentKey::default();
         let other = |row: &AssetRow| row.generation != generation;
@@ -129,13 +129,20 @@ async fn remove_rows(shared: &Arc<Shared>) -> Result<bool, ChangeError> {
             rows = snapshot.documents_reversed(shared.key, &all, None, ROWS_PER_COMMIT)?;
             rows.retain(other);
         }
-        Ok(rows)
+        Ok((rows, revision))
     });
-    let rows = rows.await?;
+    let (rows, revision) = read.await?;
     if rows.is_empty() {
         return Ok(false);
     }
-    let mut change = Changeset::new(shared.key, shared.clock.now(), None);
+    // An upload that was given up may come to count all the same, and its rows with it: the disk
+    // was late. Then this is refused, and done again for the list that counts by then.
+    let mut change =
+        Changeset::new(shared.key, shared.clock.now(), None).requiring(Requirement::Document {
+            collection: EquipmentList::COLLECTION,
+            key: EquipmentList::place(),
+            revision,
+        });
     for row in &rows {
         change = change.with(Operation::delete::<AssetRow>(row.key()));
     }

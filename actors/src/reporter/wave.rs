@@ -17,7 +17,7 @@ use crate::shared::Shared;
 /// Accounts of one wave that are kept in mind. A larger wave is told of in parts.
 const ACCOUNTS_MAX: usize = 100_000;
 /// Accounts that a mail names.
-const MAIL_ACCOUNTS_MAX: usize = 500;
+pub(super) const MAIL_ACCOUNTS_MAX: usize = 500;
 
 /// A part of the feed, up to the end of a wave.
 pub(crate) struct Range {

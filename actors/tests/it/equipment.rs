@@ -2,6 +2,7 @@
 
 mod mail;
 mod reminders;
+mod retention;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;

@@ -75,8 +75,19 @@ pub(super) fn read(
         return Err(Problem::not_found("there is no such tenant"));
     }
     let counts = snapshot.counts(shared.key)?;
-    if asked.after < counts.feed_trimmed {
-        return Err(gone(shared, counts.feed_trimmed, counts.feed));
+    let (trimmed, latest) = (counts.feed_trimmed, counts.feed);
+    if asked.after < trimmed {
+        let detail = format!("entries up to {trimmed} have been taken away");
+        return Err(gone(shared, &detail, trimmed, latest));
+    }
+    if asked.after > latest {
+        // To wait would be to pass over what gets these numbers a second time.
+        let asked = asked.after;
+        let detail = format!(
+            "the feed ends with {latest} and is younger than {asked}, which was asked for, as it \
+             is after a restore from a backup"
+        );
+        return Err(gone(shared, &detail, trimmed, latest));
     }
     snapshot.feed(shared.key, asked.after, |entry| {
         if piece.items.len() >= limit || looked_at >= looked_at_max {
@@ -93,12 +104,9 @@ pub(super) fn read(
     Ok(piece)
 }
 
-/// 410: some of what the reader asks for has been taken away.
-fn gone(shared: &Shared, trimmed: u64, latest: u64) -> Problem {
-    let detail = format!(
-        "entries up to {trimmed} have been taken away: read all accounts, then follow the feed \
-         after {latest}"
-    );
+/// 410: what follows the reader's place is not what the reader thinks.
+fn gone(shared: &Shared, why: &str, trimmed: u64, latest: u64) -> Problem {
+    let detail = format!("{why}: read all accounts, then follow the feed after {latest}");
     let read = format!("/admin/v1/tenants/{}/accounts", shared.id);
     let start_over = StartOver { read, after: latest };
     Problem::new(StatusCode::GONE, detail)

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::server::{Server, replay};
@@ -162,11 +163,32 @@ async fn a_long_poll_ends_with_its_wait() {
     server.tenant("acme", "60s").await;
     let began = Instant::now();
 
-    let page = admin.get("/tenants/acme/changes?after=1000&wait=300ms").await.expect(200).json();
+    let after = admin.feed("acme").await.len();
+    let path = format!("/tenants/acme/changes?after={after}&wait=300ms");
+    let page = admin.get(&path).await.expect(200).json();
 
     assert_eq!(page["items"], json!([]));
     let took = began.elapsed();
     assert!(took >= Duration::from_millis(300) && took < AT_ONCE, "{took:?}");
+}
+
+#[tokio::test]
+async fn a_reader_who_is_ahead_of_the_feed_hears_that_it_is_another_one() {
+    let server = Server::start().await;
+    let (admin, scim) = (server.admin(), server.tenant("acme", "60s").await);
+    scim.create_user("ada").await;
+    let latest = admin.feed("acme").await.len();
+
+    let ahead = format!("/tenants/acme/changes?after={}&wait=30s", latest + 1);
+    let gone = admin.get(&ahead).await.expect_problem(410, "younger").json();
+    let request = admin.request(Method::GET, "/tenants/acme/changes");
+    let request = request.header("accept", "text/event-stream").header("last-event-id", "9999");
+    let streamed = request.send().await.unwrap();
+
+    assert_eq!((&gone["oldest"], &gone["latest"]), (&json!(1), &json!(latest)));
+    let start_over = json!({"read": "/admin/v1/tenants/acme/accounts", "after": latest});
+    assert_eq!(gone["start_over"], start_over);
+    assert_eq!(streamed.status().as_u16(), 410);
 }
 
 #[tokio::test]

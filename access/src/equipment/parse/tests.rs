@@ -52,6 +52,28 @@ fn a_bad_row_of_csv_is_named_by_line_and_column() {
 }
 
 #[test]
+fn a_line_is_what_an_editor_shows() {
+    for (rows, line, reason) in [
+        ("L,n,ada\nM,n,bob\n,n,eve", 4, "empty"),
+        ("L,n,ada\n\n\nM,n,bob\n\n,n,eve\n", 7, "empty"),
+        ("\n\n,n,eve", 4, "empty"),
+        ("L,\"n\",ada\nM,\"two\nlines\",bob", 3, "control"),
+        // The line break is at the end of the field, where it is taken off.
+        ("L,\"n\n\",ada\n\n,n,eve", 5, "empty"),
+        ("L,n,ada\n\nM,n,bob\n\nL,n,eve", 6, "line 2 and in line 6"),
+    ] {
+        for end in ["\n", "\r\n"] {
+            let text = format!("asset_id,name,holder\n{rows}").replace('\n', end);
+            let error = from_csv(text.as_bytes()).unwrap_err();
+            assert_eq!(error.line, Some(line), "{text:?}: {error}");
+            assert!(error.reason.contains(reason), "{text:?}: {error}");
+        }
+    }
+    let error = from_csv(b"\r\n\r\nasset_id,name\r\n").unwrap_err();
+    assert_eq!(error.line, Some(3), "{error}");
+}
+
+#[test]
 fn a_bad_header_names_the_column() {
     for (header, column) in [
         ("asset_id,name", Some("holder")),

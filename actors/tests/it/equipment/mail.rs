@@ -19,6 +19,8 @@ struct Postman {
     taken: Mutex<Vec<Mail>>,
     answers: Mutex<Vec<MailError>>,
     attempts: Mutex<usize>,
+    /// Nobody takes mails for these.
+    refused: Mutex<Vec<String>>,
 }
 
 impl Postman {
@@ -40,7 +42,10 @@ struct Post(Arc<Postman>);
 impl Mailer for Post {
     fn send(&self, mail: Mail) -> BoxFuture<'static, Result<(), MailError>> {
         *self.0.attempts.lock().unwrap() += 1;
-        let answer = self.0.answers.lock().unwrap().pop();
+        let refused =
+            self.0.refused.lock().unwrap().iter().any(|address| mail.to.contains(address));
+        let refused = refused.then(|| MailError::Permanent("no such mailbox".into()));
+        let answer = refused.or_else(|| self.0.answers.lock().unwrap().pop());
         if answer.is_none() {
             self.0.taken.lock().unwrap().push(mail);
         }
@@ -124,4 +129,24 @@ async fn a_mail_that_is_refused_is_given_up() {
     acme.advance(Duration::from_hours(3)).await;
 
     assert_eq!((postman.taken().len(), postman.attempts()), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_that_is_refused_takes_the_report_from_nobody_else() {
+    let postman = Arc::new(Postman::default());
+    let acme = TestTenant::mailing(&postman).await;
+    let to = ["gone@example.com", "it@example.com", "desk@example.com"];
+    acme.change_settings(json!({"equipment": {"email": to}})).await;
+    let ada = acme.create_user("ada").await;
+    acme.upload(&[("L-1", "ada")]).await;
+    postman.refused.lock().unwrap().push("gone@example.com".into());
+    postman.fail_next(&MailError::Temporary("the server is busy".into()), 1);
+    acme.disable(ada).await;
+
+    acme.advance(Duration::from_hours(3)).await;
+
+    let taken: Vec<_> = postman.taken().into_iter().flat_map(|mail| mail.to).collect();
+    // The one who was put off comes last, and nobody gets it twice.
+    assert_eq!(taken, ["desk@example.com", "it@example.com"]);
+    assert_eq!(postman.attempts(), 4);
 }
