@@ -183,7 +183,7 @@ mod tests {
             ("smtp://u:p@localhost:25", "smtp://u:p@localhost:25"),
             ("SMTP://u:p@host", "smtp://u:p@host?tls=required"),
             ("Smtp://u:p@host?tls=required", "smtp://u:p@host?tls=required"),
-            ("smtp://u:ptls=x@host", "smtp://u:ptls=x@host?tls=required"),
+            ("smtp://u:ptls=x@host", "smtp://u:ptls%3Dx@host?tls=required"),
             ("smtp://u:p@host/tls=x", "smtp://u:p@host/tls=x?tls=required"),
             ("smtp://u:p@host?xtls=y", "smtp://u:p@host?xtls=y&tls=required"),
             ("smtp://u:p@host?a=tls=b", "smtp://u:p@host?a=tls=b&tls=required"),

@@ -78,7 +78,10 @@ async fn a_wave_that_disables_a_holder_is_mailed_with_the_report_attached() {
     acme.scim.disable(&ada).await;
     let mail = smtp.next().await;
 
-    assert_eq!((&mail["from"], &mail["to"]), (&json!("slackwater@example.com"), &to));
+    assert_eq!(
+        (&mail["from"], &mail["to"]),
+        (&json!("slackwater@example.com"), &json!(["it@example.com"]))
+    );
     assert_eq!(mail["headers"]["Subject"], "acme: 2 items not returned");
     assert_eq!(mail["headers"]["From"], "Slackwater <slackwater@example.com>");
     assert!(mail["headers"].get("Bcc").is_none(), "{mail}");
@@ -92,6 +95,9 @@ async fn a_wave_that_disables_a_holder_is_mailed_with_the_report_attached() {
     );
     let csv = file["text"].as_str().unwrap();
     assert!(csv.contains("\n'=L-2,") && csv.contains("L-1,Bücherregal =1+1,"), "{csv}");
+    // A mail of its own for each: one address that is refused keeps nobody else from theirs.
+    let other = smtp.next().await;
+    assert_eq!((&other["to"], &other["text"]), (&json!(["office@example.com"]), &mail["text"]));
     assert!(!home.logs().contains("smtp-secret"), "{}", home.logs());
     assert!(!home.logs().contains("it@example.com"), "{}", home.logs());
 }
