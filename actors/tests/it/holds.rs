@@ -318,3 +318,37 @@ async fn an_approval_that_was_not_carried_out_is_found_and_can_be_asked_for_agai
     assert_eq!(company.with_role("default"), 8);
     assert!(company.hold().done_at.is_some());
 }
+
+/// Approved as soon as it is opened, while its accounts are still being marked, by somebody who
+/// leaves a protected role to nobody.
+#[tokio::test(start_paused = true)]
+async fn a_hold_approved_while_it_is_filled_ends_and_keeps_the_last_in_a_protected_role() {
+    let company = company().await;
+    company.acme.change_settings(json!({"protected_roles": ["loanee"]})).await;
+    let store = Arc::clone(company.acme.service.store());
+    let tenant = company.acme.tenant.key();
+    let mut feed = company.acme.tenant.shared().feed();
+    let approver = tokio::spawn(async move {
+        let all = DocumentKey::default();
+        let opened = || store.snapshot().unwrap().documents_reversed::<Hold>(tenant, &all, None, 1);
+        loop {
+            if let Some(hold) = opened().unwrap().pop() {
+                let approved = Hold { state: HoldState::Approved, ..hold };
+                let change = store::Changeset::new(tenant, approved.opened_at, None)
+                    .with(store::Operation::put(&approved).unwrap());
+                return store.commit(change).wait().await.unwrap();
+            }
+            // Which tells of the hold before its accounts are asked.
+            feed.changed().await.unwrap();
+        }
+    });
+    company.leave(&company.people).await;
+    company.acme.settle().await;
+    approver.await.unwrap();
+    company.acme.advance(mins(50)).await;
+
+    assert_eq!(company.with_role("default"), 9);
+    let withheld = company.people.iter().filter_map(|id| company.acme.account(*id).withheld);
+    let reasons: Vec<WithheldReason> = withheld.map(|withheld| withheld.reason).collect();
+    assert_eq!(reasons, [WithheldReason::LastProtected]);
+}

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use access::{Event, EventType, Hold, HoldId, HoldState, Status, UserId};
 use ractor::ActorRef;
-use store::{Changeset, Marked, Operation, Requirement, Snapshot};
+use store::{Changeset, DocumentKey, Marked, Operation, Requirement, Snapshot};
 
 use super::holds::newest_holds;
 use super::report::{CHANGES_NAMED_MAX, Held};
@@ -108,7 +108,7 @@ impl Pass {
         };
         let hold = match decided {
             Decided::Go => None,
-            Decided::Wait(hold) => Some(hold),
+            Decided::Wait(hold) => still_waits(shared, hold)?.then_some(hold),
         };
         // Youngest first, so that of those who leave a protected role the oldest stays.
         let piece: Vec<(UserId, Deferred)> = self
@@ -337,6 +337,14 @@ impl Pass {
     pub(super) fn has_deferred(&self) -> bool {
         !self.braking.deferred.is_empty() || !self.braking.groups.is_empty()
     }
+}
+
+/// Whether the rest of a hold is to wait too. Once an operator has approved it, it is made like any
+/// change: those that leave a protected role one after the other.
+fn still_waits(shared: &Shared, hold: HoldId) -> Result<bool, ChangeError> {
+    let key = DocumentKey::id(hold.as_bytes());
+    let kept = shared.snapshot()?.document::<Hold>(shared.key, &key)?;
+    Ok(kept.is_none_or(|kept| kept.value.state != HoldState::Approved))
 }
 
 /// The oldest other active account with this role.
