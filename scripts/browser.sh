@@ -79,5 +79,5 @@ fi
 
 # One file after the other: the pages are walked as they were left.
 timeout "$SECONDS_MAX" node --test --test-reporter=spec --test-concurrency=1 \
-  "$tests"/walk.test.mjs "$tests"/pages.test.mjs </dev/null || fail "see the tests above"
+  "$tests"/checks.test.mjs "$tests"/walk.test.mjs "$tests"/pages.test.mjs </dev/null || fail "see the tests above"
 echo "screenshots: $SHOTS"

@@ -94,7 +94,13 @@ export async function isAccessible(page) {
 
 // With the Tab key alone one gets from the top into the content, and always sees where one is.
 export async function isWalkedByKeyboard(page) {
-  await page.evaluate(() => { document.activeElement?.blur(); scrollTo(0, 0); });
+  await page.evaluate(() => {
+    // From the very top, also where the page puts the focus into a field.
+    document.body.tabIndex = -1;
+    document.body.focus();
+    document.body.removeAttribute("tabindex");
+    scrollTo(0, 0);
+  });
   const reached = [];
   for (let step = 0; step < TABS_MAX; step += 1) {
     await page.keyboard.press("Tab");
@@ -122,4 +128,18 @@ export async function isWalkedByKeyboard(page) {
   assert.deepEqual(reached.filter(({ seen, inSight }) => !seen || !inSight), [], "the focus is seen");
   assert.ok(!hasActions || reached.some(({ inMain }) => inMain), "the content's actions are reached");
   await page.evaluate(() => document.activeElement?.blur());
+}
+
+// Marks that turn the text around them, and those that nobody sees, are not in the text.
+export async function nothingTurnsTheText(page) {
+  const turned = await page.evaluate(() => {
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    const found = [];
+    while (walker.nextNode()) {
+      const { data, parentElement } = walker.currentNode;
+      if (/[\u061c\u200b-\u200f\u202a-\u202e\u2066-\u2069]/u.test(data)) found.push(`${parentElement.localName}: ${data.trim().slice(0, 80)}`);
+    }
+    return found;
+  });
+  assert.deepEqual(turned, []);
 }
