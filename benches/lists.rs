@@ -163,6 +163,10 @@ impl Server {
         succeeded(path, sent.unwrap()).await.json().await.unwrap()
     }
 
+    async fn read(&self, path: &str) -> Value {
+        self.admin(Method::GET, path, &json!({})).await
+    }
+
     async fn directory(&self, method: Method, path: &str, body: &Value) -> Value {
         let request = self.client.request(method, format!("{}{path}", self.scim));
         let request = request.bearer_auth(&self.token).header(CONTENT_TYPE, scim::MEDIA_TYPE);
@@ -180,7 +184,7 @@ impl Server {
     async fn settled(&self) {
         let began = Instant::now();
         loop {
-            let waves = self.admin(Method::GET, "/tenants/acme/waves?limit=1", &json!({})).await;
+            let waves = self.read("/tenants/acme/waves?limit=1").await;
             if waves["items"][0]["state"] == "settled" {
                 return;
             }
@@ -230,9 +234,7 @@ impl Drop for Server {
 
 async fn succeeded(path: &str, answer: Response) -> Response {
     let status = answer.status();
-    if !status.is_success() {
-        panic!("{path}: {status} {}", answer.text().await.unwrap());
-    }
+    assert!(status.is_success(), "{path}: {status} {}", answer.text().await.unwrap());
     answer
 }
 
@@ -368,9 +370,9 @@ async fn fill(server: &Server, accounts: usize) -> Known {
     }
     eprintln!("({accounts} accounts and all else made in {:.0} s)", began.elapsed().as_secs_f64());
 
-    let first = async |path: &str| {
-        let list = server.admin(Method::GET, &format!("/tenants/acme/{path}?limit=1"), &json!({}));
-        text(&list.await["items"][0]["id"])
+    let first = async |list: &str| {
+        let list = server.read(&format!("/tenants/acme/{list}?limit=1")).await;
+        text(&list["items"][0]["id"])
     };
     Known(vec![
         ("{account}", users[accounts / 2].clone()),

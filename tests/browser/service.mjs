@@ -88,9 +88,9 @@ export class Directory {
   }
 
   // Whatever the answer is.
-  request(method, path, body, headers = {}) {
+  request(method, path, body, { token = this.token, ...headers } = {}) {
     const sent = { "user-agent": USER_AGENT, "content-type": "application/scim+json", ...headers };
-    return send(method, `${this.endpoint}${path}`, headers.token ?? this.token, body && JSON.stringify(body), sent);
+    return send(method, `${this.endpoint}${path}`, token, body && JSON.stringify(body), sent);
   }
 
   async createUser(user, headers) {

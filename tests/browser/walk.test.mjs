@@ -51,6 +51,177 @@ test("a theme that was chosen stays", async () => {
   await page.getByRole("button", { name: "Light" }).click();
 });
 
+test("the tenants at a glance lead to a tenant", async () => {
+  await page.goto("/");
+  await main().getByRole("link", { name: company.name }).first().click();
+  await page.waitForURL(`**${base}`);
+});
+
+test("the tide chart shows the waves, also to who cannot see it", async () => {
+  const chart = main().getByRole("img").filter({ has: page.locator("rect, path, polyline") }).first();
+  await chart.waitFor();
+  const [bands, words] = await chart.evaluate((svg) => [
+    svg.querySelectorAll('[class~="wave"]').length,
+    svg.getAttribute("aria-label") ?? [svg.getAttribute("aria-labelledby"), svg.getAttribute("aria-describedby")]
+      .flatMap((ids) => (ids ?? "").split(" ")).map((id) => document.getElementById(id)?.textContent ?? "").join(" ").trim(),
+  ]);
+  assert.ok(bands >= 3, `${bands} waves are shaded`);
+  assert.match(words, /\d/, "the chart says in words how much came");
+  assert.ok(await main().getByRole("table").first().getByRole("row").count() >= 4, "the waves are in a table too");
+});
+
+test("a wave opens to what it changed", async () => {
+  await main().getByRole("table").first().getByRole("row").nth(1).getByRole("link").first().click();
+  await page.waitForURL(`**${base}/waves/*`);
+  assert.match(await main().innerText(), /settled/i);
+});
+
+test("a token is made, shown once, copied, and works", async () => {
+  await go("Tokens");
+  await main().getByLabel(/label|name/i).first().fill("made in the browser");
+  await button(/make|create|new/i).first().click();
+  const shown = main().getByText(/^sw_[0-9a-f_]+$/).first();
+  await shown.waitFor();
+  const token = (await shown.innerText()).trim();
+  await button(/^copy/i).first().click();
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), token);
+
+  const { status } = await directory.request("GET", "/Users?count=1", undefined, { token });
+  assert.equal(status, 200);
+  await page.goto(`${base}/tokens`);
+  await main().getByText("made in the browser").first().waitFor();
+  assert.ok(!(await page.content()).includes(token), "it is shown once");
+});
+
+test("a group is mapped: who changes is shown first, and nothing is done until it is saved", async () => {
+  await go("Configure SCIM");
+  await mark();
+  const before = (await admin("GET", `${base}/settings`)).role_mappings;
+  await addMapping("Contractors", "contractor");
+  await button(/preview/i).first().click();
+  await main().getByText(/contractor/).first().waitFor();
+  assert.deepEqual((await admin("GET", `${base}/settings`)).role_mappings, before);
+  await main().getByRole("table").filter({ hasText: /viewer/ }).filter({ hasText: /contractor/ }).first().waitFor();
+
+  await button(/save/i).first().click();
+
+  await eventually("saved mapping", async () => (await admin("GET", `${base}/settings`)).role_mappings.length === before.length + 1);
+  const { items } = await admin("GET", `${base}/accounts?role=contractor&limit=5`);
+  assert.ok(items.length > 0, "contractors have their role");
+});
+
+test("a wave settles before one's eyes", async () => {
+  const [, , someone] = company.people;
+  await page.goto(`${base}/accounts/${someone.id}`);
+  await mark();
+  const editors = company.groups.find(({ name }) => name === "Asset Editors").id;
+
+  await directory.addMembers(editors, [someone.id]);
+
+  await main().getByText(/editor/).first().waitFor();
+  await main().getByText("Asset Editors").first().waitFor();
+  await wasNotReloaded();
+});
+
+test("the overview follows a wave", async () => {
+  await page.goto(base);
+  await mark();
+  const waves = main().getByRole("table").first();
+  const newest = async () => (await waves.getByRole("row").nth(1).innerText()).trim();
+  const before = await newest();
+
+  await directory.patchUser(company.people[0].id, { op: "Replace", path: "title", value: "Pilot" });
+
+  await eventually("new wave on the page", async () => await newest() !== before);
+  await waves.getByRole("row").nth(1).getByText(/open/i).first().waitFor();
+  await waves.getByRole("row").nth(1).getByText(/settled/i).first().waitFor();
+  await wasNotReloaded();
+});
+
+test("an account is found, locked with a reason, says why, and is unlocked", async () => {
+  const [someone] = company.people;
+  await go("Accounts");
+  await main().getByRole("searchbox").or(main().getByLabel(/search/i)).first().fill(someone.userName);
+  await page.keyboard.press("Enter");
+  await page.waitForURL("**/accounts?*");
+  await main().getByRole("row").filter({ hasText: someone.userName }).getByRole("link").first().click();
+  await page.waitForURL(`**${base}/accounts/${someone.id}*`);
+
+  await main().getByLabel(/reason/i).first().fill("Away with the ship’s crew");
+  await main().getByLabel(/^role/i).first().fill("editor");
+  await button(/^lock/i).first().click();
+
+  await main().getByText("Away with the ship’s crew").first().waitFor();
+  const account = await admin("GET", `${base}/accounts/${someone.id}`);
+  assert.deepEqual([account.locked, account.role, account.why.rule], [true, "editor", "lock"]);
+  assert.match(await main().innerText(), /lock/i);
+  await button(/^unlock/i).first().click();
+  await button(/^lock/i).first().waitFor();
+  assert.equal((await admin("GET", `${base}/accounts/${someone.id}`)).locked, false);
+});
+
+test("a request opens to what was sent, what was answered, and what the error means", async () => {
+  await go("Requests");
+  await main().getByRole("row").filter({ hasText: /409/ }).first().getByRole("link").first().click();
+  await page.waitForURL(`**${base}/requests/*`);
+  const words = await main().innerText();
+  assert.match(words, /POST/);
+  assert.match(words, /409/);
+  assert.match(words, /northquay\.example/, "the body");
+});
+
+test("equipment is uploaded, and who left with some is reported", async () => {
+  await go("Equipment");
+  const upload = async (text) => {
+    const buffer = Buffer.from(text);
+    await main().locator('input[type="file"]').setInputFiles({ name: "equipment.csv", mimeType: "text/csv", buffer });
+    await button(/upload/i).first().click();
+  };
+  await upload("asset_id,name,holder\r\nNQ-1,Sextant\r\n");
+  await page.getByRole("alert").filter({ hasText: /line 2/ }).waitFor();
+
+  const { user_name: left } = await admin("GET", `${base}/accounts/${company.disabled}`);
+  await upload(`asset_id,name,holder\r\nNQ-1,Sextant,${left}\r\nNQ-2,Compass,${company.people[0].userName}\r\n`);
+
+  await main().getByRole("row").filter({ hasText: "Sextant" }).filter({ hasText: left }).waitFor();
+  assert.equal(await main().getByRole("row").filter({ hasText: "Compass" }).count(), 0);
+});
+
+test("a hold shows who waits, and is approved", async () => {
+  await go("Holds");
+  await main().getByRole("row").filter({ hasText: /open/i }).getByRole("link").first().click();
+  await page.waitForURL(`**${base}/holds/*`);
+  assert.ok(await main().getByRole("table").first().getByRole("row").count() > 10, "who waits");
+
+  await button(/approve/i).click();
+
+  await eventually("approved hold", async () => (await admin("GET", `${base}/holds?state=approved`)).items.length === 1);
+  await main().getByText(/approved/i).first().waitFor();
+});
+
+test("the actors are seen at work", async () => {
+  await go("Actors");
+  await mark();
+  const words = () => main().innerText();
+  const before = await words();
+  for (const { id } of company.people) {
+    await directory.patchUser(id, { op: "Replace", path: "title", value: "Helmsman" });
+  }
+  await eventually("change of the actors' page", async () => await words() !== before);
+  await wasNotReloaded();
+  await page.goto("/actors");
+  await main().getByText(company.name).or(main().getByText(company.id)).first().waitFor();
+});
+
+test("a new tenant is made, and its token shown", async () => {
+  await page.goto("/new-tenant");
+  await main().getByLabel(/name/i).first().fill("Harbour Masters");
+  await main().getByLabel(/^(id|short name)/i).first().fill("harbour-masters");
+  await button(/make|create|add/i).first().click();
+  await main().getByText(/^sw_[0-9a-f_]+$/).first().waitFor();
+  await main().getByText(/\/scim\/v2\/harbour-masters/).first().waitFor();
+});
+
 test("a setup link opens its tenant and nothing else", async () => {
   const { id, url } = await admin("POST", `${base}/setup-links`, { label: "for the test", expires_in: "1h" });
   const customer = await open(browser);
