@@ -28,6 +28,7 @@ pub mod courier;
 pub mod equipment;
 pub mod error;
 pub mod housekeeper;
+pub mod live;
 pub mod mail;
 pub mod observe;
 pub mod reconciler;

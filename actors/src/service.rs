@@ -19,10 +19,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::clock::Clock;
 use crate::courier::egress::Outbound;
-use crate::directory::{DirectoryActor, DirectoryArguments, DirectoryMessage, Tenants};
+use crate::directory::{
+    DirectoryActor, DirectoryArguments, DirectoryMessage, DirectorySeen, Tenants,
+};
 use crate::error::ChangeError;
 use crate::group::GroupMessage;
 use crate::mail::Mailer;
+use crate::observe::ActorState;
 use crate::reconciler::ReconcilerMessage;
 pub use crate::reconciler::pass::{Held, Page, Report};
 use crate::shared::{Shared, WriteGuard};
@@ -83,6 +86,7 @@ pub struct Service {
     clock: Arc<dyn Clock>,
     directory: ActorRef<DirectoryMessage>,
     tenants: Tenants,
+    seen: Arc<DirectorySeen>,
 }
 
 /// One tenant, live.
@@ -122,6 +126,7 @@ impl Service {
         mailer: Option<Arc<dyn Mailer>>,
     ) -> Result<Self, ChangeError> {
         let tenants = Tenants::default();
+        let seen = Arc::new(DirectorySeen::new());
         let arguments = DirectoryArguments {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
@@ -130,11 +135,12 @@ impl Service {
             limits,
             outbound: Arc::new(outbound),
             mailer,
+            seen: Arc::clone(&seen),
         };
         let (directory, _) = DirectoryActor::spawn(None, DirectoryActor, arguments)
             .await
             .map_err(|error| ChangeError::unavailable(error.to_string()))?;
-        Ok(Self { store, clock, directory, tenants })
+        Ok(Self { store, clock, directory, tenants, seen })
     }
 
     /// The store, to read from.
@@ -179,6 +185,7 @@ impl Service {
         }
         let tenant = tenant.clone();
         let message = |reply_to| DirectoryMessage::Open { tenant, reply_to };
+        self.seen.observed.sent();
         answered(self.directory.call(message, Some(ANSWER_WAIT_MAX)).await)?
     }
 
@@ -214,6 +221,16 @@ impl Service {
         tenants.values().cloned().collect()
     }
 
+    /// What the directory is doing.
+    pub fn directory(&self) -> ActorState {
+        self.seen.observed.state()
+    }
+
+    /// The tenants whose actors failed and are started again after a rest.
+    pub fn resting_tenants(&self) -> Vec<(TenantId, ActorState)> {
+        self.seen.resting()
+    }
+
     /// Makes a tenant with its first token.
     pub async fn create_tenant(
         &self,
@@ -234,6 +251,7 @@ impl Service {
         self.commit(TenantKey::SERVICE, delete, author).await?;
         let key = tenant.key;
         let message = |reply_to| DirectoryMessage::Close { id: id.clone(), key, reply_to };
+        self.seen.observed.sent();
         answered(self.directory.call(message, Some(ANSWER_WAIT_MAX)).await)?;
         let service = self.clone();
         tokio::spawn(async move {
