@@ -42,6 +42,7 @@ pub mod version;
 mod directory;
 mod group;
 mod tenant;
+mod trace;
 mod user;
 
 pub use clock::{Clock, SystemClock, TokioClock};

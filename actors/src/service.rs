@@ -465,7 +465,9 @@ impl Tenant {
         if self.shared.snapshot()?.account(self.key(), id)?.is_none() {
             return Err(ChangeError::NotFound);
         }
-        self.ask_user(None, id, |reply_to| UserMessage::Manual { act, author, reply_to }).await
+        let span = tracing::Span::current();
+        let message = |reply_to| UserMessage::Manual { act, author, span, reply_to };
+        self.ask_user(None, id, message).await
     }
 
     /// Applies the rules to every account now, or tells what that would change.

@@ -265,7 +265,8 @@ impl Shared {
         }
         let outcome = Mutex::new(WriteOutcome::Failed);
         let (shared, permits) = (Arc::clone(self), Mutex::default());
-        WriteGuard(Arc::new(Write { shared, wave, author, outcome, permits }))
+        let span = tracing::Span::current();
+        WriteGuard(Arc::new(Write { shared, wave, author, outcome, permits, span }))
     }
 
     /// A look-up arrives.
@@ -604,6 +605,8 @@ struct Write {
     author: Author,
     outcome: Mutex<WriteOutcome>,
     permits: Mutex<Vec<OwnedSemaphorePermit>>,
+    /// The request's.
+    span: tracing::Span,
 }
 
 impl WriteGuard {
@@ -615,6 +618,11 @@ impl WriteGuard {
     /// Who writes.
     pub fn author(&self) -> &Author {
         &self.0.author
+    }
+
+    /// The span of the request that writes.
+    pub(crate) fn span(&self) -> &tracing::Span {
+        &self.0.span
     }
 
     /// The write, at `now`.
