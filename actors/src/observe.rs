@@ -239,6 +239,11 @@ impl Observed {
         self.restarts.load(Ordering::Relaxed)
     }
 
+    /// Whether it failed, and rests before it is started again.
+    pub fn is_resting(&self) -> bool {
+        self.phase() == Phase::Restarting
+    }
+
     pub(crate) fn is_quiet(&self) -> bool {
         self.depth() == 0
     }
