@@ -95,6 +95,9 @@ install_packages
 section "Python tools (.venv)"
 install_python_tools
 
+section "promtool (.tools)"
+scripts/metrics.sh --prepare
+
 case ${1:-} in
 --prepare) exit 0 ;;
 '') ;;
@@ -110,6 +113,9 @@ cargo test --release --package slackwater --locked
 cargo build --release --locked
 
 scripts/conformance.sh
+
+section "Alert rules, dashboard and metrics (promtool)"
+scripts/metrics.sh
 
 section "Fuzzing of the admin API (schemathesis)"
 scripts/api-fuzz.sh
