@@ -20,6 +20,7 @@ pub mod id;
 pub mod lifecycle;
 pub mod mapping;
 pub mod projection;
+pub mod redact;
 pub mod settings;
 pub mod wave;
 pub mod webhook;
