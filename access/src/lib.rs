@@ -14,6 +14,7 @@ pub mod decide;
 pub mod duration;
 pub mod equipment;
 pub mod event;
+pub mod exchange;
 pub mod expiry;
 pub mod explain;
 pub mod id;

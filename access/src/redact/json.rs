@@ -40,7 +40,11 @@ impl Redactor {
                 is_secret
             }
             Value::Array(items) => {
-                items.iter_mut().fold(false, |changed, item| self.walk(item, of_names) || changed)
+                let mut changed = false;
+                for item in items {
+                    changed |= self.walk(item, of_names);
+                }
+                changed
             }
             Value::Object(object) => self.object(object, of_names),
         }
