@@ -16,7 +16,8 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
 }
 
-fn exchange(number: u8, user_name: &str) -> Recorded {
+/// An exchange to put.
+pub(crate) fn exchange(number: u8, user_name: &str) -> Recorded {
     let body = format!("{{\"userName\":\"{user_name}\"}}");
     let body = access::exchange::CapturedBody::of(&Bytes::from(body), 1_000);
     Captured {
@@ -37,7 +38,8 @@ fn exchange(number: u8, user_name: &str) -> Recorded {
     .redacted()
 }
 
-fn put(acme: &Fixture<'_>, second: i64, records: &[Recorded], written: u64) -> SealedBlock {
+/// Puts a block.
+pub(crate) fn put(acme: &Fixture<'_>, second: i64, records: &[Recorded], written: u64) -> SealedBlock {
     let block = SealedBlock::new(BlockId::new(at(second)), records, written).unwrap();
     acme.apply([Operation::PutRequests(Box::new(block.clone()))]);
     block
