@@ -28,6 +28,7 @@ pub mod document;
 pub mod oauth;
 pub mod record;
 pub mod requests;
+pub mod setup_link;
 pub mod snapshot;
 pub mod tenant;
 pub mod token;
