@@ -34,9 +34,11 @@ const UNPACKED_BYTES_MAX: usize = 64 << 20;
 pub struct BlockId(Uuid);
 
 impl BlockId {
-    /// A fresh one, made at `now`.
-    pub fn new(now: Timestamp) -> Self {
-        Self::from_bytes(*access::RequestId::new(now).as_bytes())
+    /// A fresh one, made at `now`, that sorts after `last`.
+    pub fn new(now: Timestamp, last: Option<Self>) -> Self {
+        let fresh = Self::from_bytes(*access::RequestId::new(now).as_bytes());
+        let next = last.map(|last| Self(Uuid::from_u128(last.0.as_u128().saturating_add(1))));
+        next.map_or(fresh, |next| next.max(fresh))
     }
 
     /// The first that can have been made at `at`.
@@ -137,6 +139,11 @@ impl SealedBlock {
     /// Bytes that were written with it and before it.
     pub const fn written(&self) -> u64 {
         self.written
+    }
+
+    /// Bytes of it.
+    pub const fn bytes(&self) -> u64 {
+        (self.facts.len() + self.bodies.len()) as u64
     }
 }
 

@@ -40,7 +40,7 @@ pub(crate) fn exchange(number: u8, user_name: &str) -> Recorded {
 
 /// Puts a block.
 pub(crate) fn put(acme: &Fixture<'_>, second: i64, records: &[Recorded], written: u64) -> SealedBlock {
-    let block = SealedBlock::new(BlockId::new(at(second)), records, written).unwrap();
+    let block = SealedBlock::new(BlockId::new(at(second), None), records, written).unwrap();
     acme.apply([Operation::PutRequests(Box::new(block.clone()))]);
     block
 }
