@@ -8,6 +8,7 @@
 //!    ├─ ReconcilerActor     settle timer, random sweep timer, passes
 //!    ├─ CourierActor …      brings events to one webhook's receiver
 //!    ├─ ReporterActor       tells of equipment that disabled accounts still hold
+//!    ├─ RecorderActor       writes down what the directory sent and got
 //!    └─ HousekeeperActor    retention, warnings, uses of tokens
 //! ```
 //!
@@ -31,6 +32,7 @@ pub mod housekeeper;
 pub mod mail;
 pub mod observe;
 pub mod reconciler;
+pub mod recorder;
 pub mod reporter;
 pub mod service;
 pub mod shared;

@@ -25,6 +25,7 @@ use crate::group::GroupMessage;
 use crate::mail::Mailer;
 use crate::reconciler::ReconcilerMessage;
 pub use crate::reconciler::pass::{Held, Page, Report};
+use crate::recorder;
 use crate::shared::{Shared, WriteGuard};
 use crate::tenant::TenantMessage;
 use crate::token_uses;
@@ -190,6 +191,7 @@ impl Service {
         let couriers = tenants.iter().map(|tenant| tenant.shared.stop_couriers(wait / 4));
         futures_util::future::join_all(couriers).await;
         self.write_token_uses(wait / 4).await;
+        self.write_requests(wait / 4).await;
         for tenant in tenants {
             tenant.stop("the service is stopping");
         }
@@ -205,6 +207,15 @@ impl Service {
         let uses = tenants.iter().map(|tenant| token_uses::write(tenant.shared(), true));
         if tokio::time::timeout(wait, futures_util::future::join_all(uses)).await.is_err() {
             tracing::warn!("the last uses of tokens were not written");
+        }
+    }
+
+    /// Writes down all requests that are not written yet, for at most `wait`.
+    pub async fn write_requests(&self, wait: Duration) {
+        let tenants = self.live_tenants();
+        let all = tenants.iter().map(|tenant| recorder::write(tenant.shared()));
+        if tokio::time::timeout(wait, futures_util::future::join_all(all)).await.is_err() {
+            tracing::warn!("the last requests were not written down");
         }
     }
 

@@ -28,6 +28,7 @@ use crate::housekeeper::{ExpiredParked, HousekeeperMessage};
 use crate::mail::Mailer;
 use crate::observe::Observed;
 use crate::reconciler::ReconcilerMessage;
+use crate::recorder::Recorder;
 use crate::reporter::ReporterMessage;
 use crate::token_uses::TokenUses;
 
@@ -80,6 +81,8 @@ pub struct Shared {
     couriers: RwLock<HashMap<WebhookId, LiveCourier>>,
     /// Held while the tenant's webhooks are changed.
     pub(crate) webhooks: tokio::sync::Mutex<()>,
+    /// What the directory sent and got, on its way to the disk.
+    pub recorder: Recorder,
 }
 
 #[derive(Default)]
@@ -128,6 +131,7 @@ impl Shared {
             outbound,
             couriers: RwLock::default(),
             webhooks: tokio::sync::Mutex::default(),
+            recorder: Recorder::default(),
         }
     }
 
@@ -381,6 +385,7 @@ impl Shared {
     /// Settings changed: what is kept for how long, perhaps. One that is being started again goes
     /// its round soon anyway.
     pub(crate) fn housekeeper_goes_round(&self) {
+        self.recorder.trim_soon();
         if let Some(housekeeper) = lock(&self.housekeeper).as_ref() {
             let _ = housekeeper.cast(HousekeeperMessage::GoRound);
         }
