@@ -18,6 +18,7 @@ pub mod problem;
 pub mod reconcile;
 pub mod reports;
 pub mod settings;
+pub mod setup_links;
 pub mod tenants;
 pub mod tokens;
 pub mod waves;
@@ -63,6 +64,8 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(tokens::delete))
         .routes(routes!(oauth_clients::list, oauth_clients::create))
         .routes(routes!(oauth_clients::delete))
+        .routes(routes!(setup_links::list, setup_links::create))
+        .routes(routes!(setup_links::delete))
         .routes(routes!(settings::show, settings::patch))
         .routes(routes!(settings::preview))
         .routes(routes!(groups::list))
@@ -134,7 +137,7 @@ async fn require_operator(State(app): State<App>, request: Request, next: Next) 
 }
 
 /// The tenant with this id, live.
-async fn open_tenant(app: &App, id: &str) -> Result<Tenant, Problem> {
+pub(crate) async fn open_tenant(app: &App, id: &str) -> Result<Tenant, Problem> {
     let no_such_tenant = || Problem::not_found("there is no such tenant");
     let id = id.parse().map_err(|_| no_such_tenant())?;
     let tenant = app.service().store().snapshot()?.tenant(&id)?.ok_or_else(no_such_tenant)?;

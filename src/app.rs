@@ -16,6 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::logins::FailedLogins;
 use crate::streams::Streams;
+use crate::web::sessions::Sessions;
 
 /// Scans of whole tenants at once, each of which keeps a core busy; of one tenant one at a time, so
 /// that no tenant waits for more than one scan of each other.
@@ -41,7 +42,10 @@ struct Inner {
     tenant_scans: RwLock<HashMap<TenantKey, Arc<Semaphore>>>,
     uploads: Arc<Semaphore>,
     failed_logins: FailedLogins,
+    failed_web_logins: FailedLogins,
+    sessions: Sessions,
     streams: Streams,
+    web_streams: Streams,
     stopping: watch::Sender<bool>,
 }
 
@@ -69,7 +73,10 @@ impl App {
             tenant_scans: RwLock::default(),
             uploads: Arc::new(Semaphore::new(UPLOADS_AT_ONCE)),
             failed_logins: FailedLogins::new(failed_logins_per_minute),
+            failed_web_logins: FailedLogins::counting_all(failed_logins_per_minute),
+            sessions: Sessions::default(),
             streams: Streams::default(),
+            web_streams: Streams::default(),
             stopping: watch::Sender::new(false),
         }))
     }
@@ -84,9 +91,24 @@ impl App {
         &self.0.failed_logins
     }
 
+    /// The logins on the web page that failed lately.
+    pub fn failed_web_logins(&self) -> &FailedLogins {
+        &self.0.failed_web_logins
+    }
+
+    /// Who is logged in on the web page.
+    pub fn sessions(&self) -> &Sessions {
+        &self.0.sessions
+    }
+
     /// The streams that go on.
     pub fn streams(&self) -> &Streams {
         &self.0.streams
+    }
+
+    /// The streams of web pages: whoever opens many takes none away from readers of the feed.
+    pub fn web_streams(&self) -> &Streams {
+        &self.0.web_streams
     }
 
     /// Waits for the turn to scan a tenant; none if it does not come in time. The scan holds what
@@ -113,8 +135,20 @@ impl App {
 
     /// Whether these headers carry the operator token.
     pub fn is_operator(&self, headers: &HeaderMap) -> bool {
-        let presented = store::token::sha256(bearer(headers).unwrap_or_default());
-        store::token::same(&presented, &self.0.operator_sha256)
+        self.is_operator_token(bearer(headers).unwrap_or_default())
+    }
+
+    /// Whether this is the operator token.
+    pub fn is_operator_token(&self, token: &str) -> bool {
+        store::token::same(&store::token::sha256(token), &self.0.operator_sha256)
+    }
+
+    /// Scheme, host and port of the configured address, as browsers name it in `Origin`.
+    pub fn public_origin(&self) -> Option<&str> {
+        let url = self.0.public_url.as_deref()?;
+        let host_at = url.find("://")?.saturating_add(3);
+        let end = url.get(host_at..)?.find('/').map_or(url.len(), |slash| host_at + slash);
+        url.get(..end)
     }
 
     /// The address under which a client reaches us: the configured one, or else the one that it
@@ -178,6 +212,7 @@ impl App {
         self.0.limiters.write().unwrap_or_else(PoisonError::into_inner).remove(&tenant);
         self.0.tenant_scans.write().unwrap_or_else(PoisonError::into_inner).remove(&tenant);
         self.0.streams.forget(tenant);
+        self.0.web_streams.forget(tenant);
     }
 
     /// Tells that the service is stopping: long polls end, readiness goes.

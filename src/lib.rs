@@ -1,7 +1,7 @@
 //! Slackwater: a SCIM sync reconciler. Microsoft Entra's waves in, the right roles out.
 //!
-//! This crate is the faces: HTTP for the directory ([`http`]) and for operators ([`admin`]), the
-//! command line ([`cli`]), configuration, and what is told of it all ([`telemetry`]). What a
+//! This crate is the faces: HTTP for the directory ([`http`]), for operators ([`admin`]) and for
+//! people ([`web`]), the command line ([`cli`]), configuration, and what is told of it all ([`telemetry`]). What a
 //! request means is decided below, in `actors`, `access` and `scim`; how it is kept, in `store`.
 
 pub mod admin;
@@ -18,3 +18,4 @@ pub mod openapi;
 pub mod server;
 pub mod streams;
 pub mod telemetry;
+pub mod web;

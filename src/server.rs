@@ -37,7 +37,7 @@ use crate::answer::{self, Answer};
 use crate::app::App;
 use crate::http::error::Failure;
 use crate::logins::Peer;
-use crate::{admin, http, oauth, openapi, telemetry};
+use crate::{admin, http, oauth, openapi, telemetry, web};
 
 /// Connections at once.
 const CONNECTIONS_MAX: usize = 4_096;
@@ -54,6 +54,7 @@ const ACCEPT_REST: Duration = Duration::from_millis(50);
 pub fn router(app: App) -> Router {
     Router::from(routes())
         .nest("/admin/v1", admin::router(app.clone()))
+        .merge(web::router(&app))
         .fallback(scim_or_nothing)
         .layer(middleware::from_fn(watch_over))
         .with_state(app)
@@ -75,6 +76,8 @@ const TEXT: &str = "text/plain; charset=utf-8";
 async fn scim_or_nothing(state: State<App>, request: Request) -> Answer {
     if http::behind_prefix(request.uri().path()).is_some() {
         http::handle(state, request).await
+    } else if web::is_path(request.uri().path()) {
+        web::nothing()
     } else {
         Problem::not_found("there is nothing at this path").into_response()
     }
@@ -197,6 +200,7 @@ async fn watch_over(mut request: Request, next: Next) -> Answer {
 enum Area {
     Scim,
     Admin,
+    Web,
     Other,
 }
 
@@ -206,6 +210,8 @@ impl Area {
             Self::Scim
         } else if path.starts_with("/admin/") {
             Self::Admin
+        } else if web::is_path(path) {
+            Self::Web
         } else {
             Self::Other
         }
@@ -215,6 +221,7 @@ impl Area {
         match self {
             Self::Scim => "scim",
             Self::Admin => "admin",
+            Self::Web => "web",
             Self::Other => "other",
         }
     }
@@ -222,7 +229,7 @@ impl Area {
     fn unavailable(self) -> Answer {
         match self {
             Self::Scim => Failure::unavailable().into_answer(),
-            Self::Admin | Self::Other => Problem::unavailable().into_response(),
+            Self::Admin | Self::Web | Self::Other => Problem::unavailable().into_response(),
         }
     }
 
@@ -231,6 +238,7 @@ impl Area {
         let rest = match self {
             Self::Scim => http::behind_prefix(path)?,
             Self::Admin => path.strip_prefix("/admin/v1/tenants")?,
+            Self::Web => path.strip_prefix("/tenants")?,
             Self::Other => return None,
         };
         rest.split('/').find(|segment| !segment.is_empty())

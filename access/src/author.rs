@@ -12,6 +12,8 @@ pub enum AuthorKind {
     Token,
     /// Somebody with the operator token.
     Operator,
+    /// Somebody who opened a setup link: the customer's own administrator.
+    SetupLink,
     /// The rules, by a pass of the reconciler.
     Reconciler,
     /// The service itself: deliveries, retention, what an earlier life left.
@@ -23,10 +25,10 @@ pub enum AuthorKind {
 pub struct Author {
     /// In whose name.
     pub kind: AuthorKind,
-    /// For [`AuthorKind::Token`]: what people call the token.
+    /// For [`AuthorKind::Token`] and [`AuthorKind::SetupLink`]: what people call it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// For [`AuthorKind::Token`]: which one.
+    /// For [`AuthorKind::Token`] and [`AuthorKind::SetupLink`]: which one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<TokenId>,
     /// The request that asked for it; none for what nobody asked for.
@@ -44,6 +46,11 @@ impl Author {
     /// An operator.
     pub const fn operator(request: Option<RequestId>) -> Self {
         Self { kind: AuthorKind::Operator, label: None, token: None, request }
+    }
+
+    /// Somebody who opened a setup link.
+    pub fn setup_link(id: TokenId, label: &str, request: Option<RequestId>) -> Self {
+        Self { kind: AuthorKind::SetupLink, ..Self::token(id, label, request) }
     }
 
     /// The rules; `request` is the one that made them be looked at, if there is one.

@@ -25,7 +25,7 @@ use crate::openapi::schemas::audit::{AuditActorKind, AuditEntry};
 /// Entries that are looked through for those that are asked for before an answer is given.
 const LOOKED_AT_MAX: usize = 10_000;
 /// Who can be asked for.
-const ACTORS: [&str; 4] = ["token", "operator", "reconciler", "service"];
+const ACTORS: [&str; 5] = ["token", "operator", "setup_link", "reconciler", "service"];
 
 /// A page of the audit log.
 #[derive(Serialize, ToSchema)]

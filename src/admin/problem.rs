@@ -15,7 +15,7 @@ use crate::answer::{self, Answer, PROBLEM};
 use crate::http::error::Failure;
 
 /// What went wrong, for people and programs.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Problem {
     status: StatusCode,
     detail: String,
@@ -71,6 +71,31 @@ impl Problem {
     /// 503: trouble of our own.
     pub fn unavailable() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "the service cannot do this now; try again")
+    }
+
+    /// Its status.
+    pub const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Whether another request would be needed, rather than another moment.
+    pub fn is_clients(&self) -> bool {
+        self.status.is_client_error()
+    }
+
+    /// What went wrong, for people.
+    pub fn sentence(&self) -> String {
+        let mut letters = self.detail.chars();
+        // What begins with the name of a key keeps it as it is.
+        let first = letters.next().filter(|_| !self.detail.contains(": "));
+        let mut sentence = match first {
+            Some(first) => first.to_uppercase().chain(letters).collect(),
+            None => self.detail.clone(),
+        };
+        if !sentence.ends_with(['.', '!', '?']) {
+            sentence.push('.');
+        }
+        sentence
     }
 
     /// With one more key.

@@ -63,6 +63,8 @@ collections! {
     OAuthClients = 12, "oauth_client", true, &["secret_sha256"];
     /// Access tokens of OAuth clients.
     AccessTokens = 13, "access_token", false, &["secret_sha256"];
+    /// Addresses that open a tenant's web pages.
+    SetupLinks = 16, "setup_link", true, &["secret_sha256"];
     /// Who holds what, a row an asset. Its list is audited, as one.
     Assets = 6, "asset", false, &[];
     /// The list of equipment that counts.

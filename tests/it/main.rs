@@ -24,4 +24,5 @@ mod server;
 mod tenancy;
 mod tidy;
 mod tokens;
+mod web;
 mod webhooks;

@@ -1,7 +1,8 @@
-//! A tenant's OAuth clients and their access tokens.
+//! A tenant's OAuth clients and their access tokens, and its setup links.
 
 use access::{Author, TokenId};
 use store::oauth::{self, AccessToken, OAuthClient};
+use store::setup_link::{SetupLink, setup_link_key};
 use store::{
     Changeset, Collection, Document, DocumentKey, Kept, Operation, Requirement, Snapshot, TenantKey,
 };
@@ -61,6 +62,29 @@ impl Service {
             Changeset::new(tenant, now, None).requiring(still(client)).with(Operation::put(token)?);
         change.operations.extend(kept.iter().take(too_many).map(delete));
         self.wait_for(change).await
+    }
+}
+
+impl Service {
+    /// Keeps a new setup link.
+    pub async fn create_setup_link(
+        &self,
+        tenant: TenantKey,
+        link: &SetupLink,
+        author: Author,
+    ) -> Result<(), ChangeError> {
+        self.commit(tenant, Operation::put(link)?, author).await
+    }
+
+    /// Deletes a setup link: from now on it opens nothing.
+    pub async fn delete_setup_link(
+        &self,
+        tenant: TenantKey,
+        link: TokenId,
+        author: Author,
+    ) -> Result<(), ChangeError> {
+        let operation = Operation::delete::<SetupLink>(setup_link_key(link));
+        self.commit(tenant, operation, author).await
     }
 }
 

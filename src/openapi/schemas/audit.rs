@@ -42,10 +42,10 @@ pub struct AuditEntry {
 pub struct AuditActor {
     /// What kind of author.
     pub kind: AuditActorKind,
-    /// For a token: what operators call it.
+    /// For a token and a setup link: what operators call it.
     #[schema(nullable = false)]
     pub label: Option<String>,
-    /// For a token: its id.
+    /// For a token and a setup link: its id.
     #[schema(nullable = false)]
     pub token: Option<Uuid>,
 }
@@ -58,6 +58,8 @@ pub enum AuditActorKind {
     Token,
     /// Somebody with the operator token.
     Operator,
+    /// Somebody who opened a setup link.
+    SetupLink,
     /// The rules.
     Reconciler,
     /// The service itself.

@@ -83,6 +83,22 @@ async fn real_answers_about_logins_are_as_described() {
     let clients = acme.get("/oauth-clients", "/oauth-clients").await.expect(200).json();
     assert!(clients["items"][0]["last_used_at"].is_string(), "{clients}");
 
+    let body = json!({"label": "Acme's IT", "expires_in": "2d"});
+    let link = acme.post("/setup-links", "/setup-links", &body).await.expect(201).json();
+    acme.post("/setup-links", "/setup-links", &json!({"expires_in": "91d"})).await.expect(422);
+    acme.get("/setup-links", "/setup-links").await.expect(200);
+    let path = format!("{ACME}/setup-links/{}", link["id"].as_str().unwrap());
+    acme.check(
+        "delete",
+        "/setup-links/{link}",
+        acme.server.admin().delete(&path).await.expect(204),
+    );
+    acme.check(
+        "delete",
+        "/setup-links/{link}",
+        acme.server.admin().delete(&path).await.expect(404),
+    );
+
     let health = acme.get("/health", "/health").await.expect(200).json();
     assert_eq!(health["status"], "ok", "{health}");
     let path = format!("{ACME}/oauth-clients/{}", made["id"].as_str().unwrap());
