@@ -13,7 +13,7 @@ mod served;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 pub use self::learn::{Cycle, Learned, cycles, learn};
 pub use self::served::Served;
@@ -62,8 +62,9 @@ pub struct Cadence {
     pub state: Rhythm,
     /// Whether it is silent for too long.
     pub overdue: bool,
-    /// Seconds from one cycle to the next, usually; none while that is not known.
-    pub usual_gap_s: Option<u64>,
+    /// The time from one cycle to the next, usually; none while that is not known.
+    #[serde(serialize_with = "as_text")]
+    pub usual_gap: Option<Duration>,
     /// Gaps that this was learned from.
     pub gaps: usize,
     /// When the last wave began.
@@ -102,7 +103,7 @@ pub fn tell(facts: Facts<'_>) -> Cadence {
     let mut told = Cadence {
         state: if is_open { Rhythm::Wave } else { Rhythm::Unknown },
         overdue: false,
-        usual_gap_s: learned.usual.map(|usual| usual.as_secs()),
+        usual_gap: learned.usual,
         gaps: learned.gaps,
         last_wave_at,
         last_heard_at,
@@ -198,6 +199,16 @@ pub fn in_words(time: Duration) -> String {
         _ => ((seconds + 43_200) / 86_400, "day"),
     };
     if count == 1 { format!("1 {unit}") } else { format!("{count} {unit}s") }
+}
+
+/// As durations are written everywhere: `40m`. Nobody plans by the second what takes minutes.
+#[expect(clippy::ref_option, reason = "what serde calls")]
+fn as_text<S: Serializer>(gap: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    match gap.map(|gap| gap.as_secs()) {
+        None => serializer.serialize_none(),
+        Some(seconds @ 0..600) => serializer.collect_str(&format_args!("{seconds}s")),
+        Some(seconds) => serializer.collect_str(&format_args!("{}m", (seconds + 30) / 60)),
+    }
 }
 
 /// The time from one moment to another; none where they are the wrong way round.

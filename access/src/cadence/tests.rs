@@ -8,6 +8,7 @@ const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 const SETTLE: Duration = Duration::from_mins(1);
+const CYCLE: Duration = Duration::from_mins(40);
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_795_000_000 + second).unwrap()
@@ -76,7 +77,7 @@ fn the_next_wave_is_expected_a_usual_gap_after_the_last_one() {
 
     let told = told(&waves, &[(0, last + 10 * MINUTE)], last + 10 * MINUTE);
 
-    assert_eq!((told.state, told.usual_gap_s), (Rhythm::Expected, Some(2_400)));
+    assert_eq!((told.state, told.usual_gap), (Rhythm::Expected, Some(CYCLE)));
     let window = told.next_expected.unwrap();
     assert_eq!((window.from, window.until), (at(last + 36 * MINUTE), at(last + 44 * MINUTE)));
 }
@@ -89,7 +90,7 @@ fn a_wave_on_demand_moves_neither_the_usual_gap_nor_the_window_much() {
 
     let told = told(&waves, &[(0, DAY)], 11 * 40 * MINUTE + MINUTE);
 
-    assert_eq!(told.usual_gap_s, Some(2_400));
+    assert_eq!(told.usual_gap, Some(CYCLE));
 }
 
 #[test]
@@ -163,7 +164,8 @@ fn a_gap_in_which_we_were_down_teaches_nothing() {
 
     let told = told(&waves, &[(0, 3 * HOUR), (19 * HOUR, 21 * HOUR)], 20 * HOUR + 2 * MINUTE);
 
-    assert_eq!((told.gaps, told.usual_gap_s), (3, Some(2_400)));
+    assert_eq!((told.gaps, told.usual_gap), (3, Some(CYCLE)));
+    assert_eq!(serde_json::to_value(&told).unwrap()["usual_gap"], "40m");
 }
 
 #[test]
@@ -225,7 +227,7 @@ proptest! {
         let partly = told(&waves, &parts, now);
 
         prop_assert_eq!(whole.overdue, whole.state == Rhythm::Overdue);
-        prop_assert_eq!(whole.usual_gap_s.is_some(), whole.next_expected.is_some());
+        prop_assert_eq!(whole.usual_gap.is_some(), whole.next_expected.is_some());
         for window in whole.next_expected.iter().chain(&partly.next_expected) {
             prop_assert!(window.from <= window.until);
         }
