@@ -23,6 +23,7 @@
 //!
 //! Not here: HTTP, tokens, rate limits, the storage engine. Reads do not pass through actors.
 
+pub mod cadence;
 pub mod clock;
 pub mod config;
 pub mod courier;
@@ -34,9 +35,11 @@ pub mod observe;
 pub mod reconciler;
 pub mod recorder;
 pub mod reporter;
+pub mod sent;
 pub mod service;
 pub mod shared;
 pub mod token_uses;
+pub mod traffic;
 pub mod vault;
 pub mod version;
 

@@ -28,10 +28,10 @@ pub use crate::reconciler::pass::{Held, Page, Report};
 use crate::recorder;
 use crate::shared::{Shared, WriteGuard};
 use crate::tenant::TenantMessage;
-use crate::token_uses;
 use crate::user::UserMessage;
 pub use crate::user::{ManualAct, RoleChange};
 use crate::version::Precondition;
+use crate::{token_uses, traffic};
 
 mod holds;
 mod oauth;
@@ -192,6 +192,7 @@ impl Service {
         futures_util::future::join_all(couriers).await;
         self.write_token_uses(wait / 4).await;
         self.write_requests(wait / 4).await;
+        self.write_traffic(wait / 4).await;
         for tenant in tenants {
             tenant.stop("the service is stopping");
         }
@@ -219,10 +220,26 @@ impl Service {
         }
     }
 
+    /// Writes down all that came and is not written yet, for at most `wait`.
+    pub async fn write_traffic(&self, wait: Duration) {
+        let tenants = self.live_tenants();
+        let counts = tenants.iter().map(|tenant| traffic::write(tenant.shared(), true));
+        if tokio::time::timeout(wait, futures_util::future::join_all(counts)).await.is_err() {
+            tracing::warn!("the last counts of traffic were not written");
+        }
+    }
+
     /// The live tenants.
     pub fn live_tenants(&self) -> Vec<Tenant> {
         let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
         tenants.values().cloned().collect()
+    }
+
+    /// The live tenant with this id, if there is one.
+    pub fn live_tenant(&self, id: &str) -> Option<Tenant> {
+        let id = id.parse().ok()?;
+        let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
+        tenants.get(&id).cloned()
     }
 
     /// Makes a tenant with its first token.

@@ -19,6 +19,7 @@ use store::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use crate::cadence::Lessons;
 use crate::clock::Clock;
 use crate::config::ActiveConfig;
 use crate::courier::CourierMessage;
@@ -30,7 +31,9 @@ use crate::observe::Observed;
 use crate::reconciler::ReconcilerMessage;
 use crate::recorder::Recorder;
 use crate::reporter::ReporterMessage;
+use crate::sent::SentLog;
 use crate::token_uses::TokenUses;
+use crate::traffic::TrafficLog;
 
 /// How often the counters of an open wave are written along with a change.
 const WAVE_SAVED_EVERY_MS: i64 = 1_000;
@@ -63,6 +66,11 @@ pub struct Shared {
     pub housekeeper_observed: Observed,
     /// When tokens were last used.
     pub token_uses: TokenUses,
+    /// What came.
+    pub traffic: TrafficLog,
+    /// Which attributes came.
+    pub sent: SentLog,
+    pub(crate) lessons: Lessons,
     housekeeper: Mutex<Option<ActorRef<HousekeeperMessage>>>,
     parked_expired: Mutex<Option<ExpiredParked>>,
     reporter: Mutex<Option<ActorRef<ReporterMessage>>>,
@@ -104,6 +112,7 @@ impl Shared {
         permits: usize,
         outbound: Arc<Outbound>,
     ) -> Self {
+        let opened_at = clock.now();
         Self {
             key: tenant.key,
             id: tenant.id.clone(),
@@ -118,6 +127,9 @@ impl Shared {
             reconciler_observed: Observed::default(),
             housekeeper_observed: Observed::default(),
             token_uses: TokenUses::default(),
+            traffic: TrafficLog::new(opened_at),
+            sent: SentLog::default(),
+            lessons: Lessons::default(),
             housekeeper: Mutex::default(),
             parked_expired: Mutex::default(),
             reporter: Mutex::default(),
