@@ -30,6 +30,7 @@ pub mod courier;
 pub mod equipment;
 pub mod error;
 pub mod housekeeper;
+pub mod live;
 pub mod mail;
 pub mod observe;
 pub mod reconciler;
@@ -46,6 +47,7 @@ pub mod version;
 mod directory;
 mod group;
 mod tenant;
+mod trace;
 mod user;
 
 pub use clock::{Clock, SystemClock, TokioClock};
