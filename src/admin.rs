@@ -21,6 +21,7 @@ pub mod settings;
 pub mod setup_links;
 pub mod tenants;
 pub mod tokens;
+pub mod traffic;
 pub mod waves;
 pub mod webhooks;
 
@@ -81,6 +82,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(reconcile::run))
         .routes(routes!(waves::list))
         .routes(routes!(waves::show))
+        .routes(routes!(traffic::show))
         .routes(routes!(changes::list))
         .routes(routes!(webhooks::list, webhooks::create))
         .routes(routes!(webhooks::show, webhooks::patch, webhooks::delete))

@@ -45,6 +45,7 @@ struct Inner {
     failed_web_logins: FailedLogins,
     sessions: Sessions,
     streams: Streams,
+    web_streams: Streams,
     stopping: watch::Sender<bool>,
 }
 
@@ -75,6 +76,7 @@ impl App {
             failed_web_logins: FailedLogins::counting_all(failed_logins_per_minute),
             sessions: Sessions::default(),
             streams: Streams::default(),
+            web_streams: Streams::default(),
             stopping: watch::Sender::new(false),
         }))
     }
@@ -102,6 +104,11 @@ impl App {
     /// The streams that go on.
     pub fn streams(&self) -> &Streams {
         &self.0.streams
+    }
+
+    /// The streams of web pages: whoever opens many takes none away from readers of the feed.
+    pub fn web_streams(&self) -> &Streams {
+        &self.0.web_streams
     }
 
     /// Waits for the turn to scan a tenant; none if it does not come in time. The scan holds what
@@ -205,6 +212,7 @@ impl App {
         self.0.limiters.write().unwrap_or_else(PoisonError::into_inner).remove(&tenant);
         self.0.tenant_scans.write().unwrap_or_else(PoisonError::into_inner).remove(&tenant);
         self.0.streams.forget(tenant);
+        self.0.web_streams.forget(tenant);
     }
 
     /// Tells that the service is stopping: long polls end, readiness goes.

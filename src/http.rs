@@ -15,6 +15,7 @@ pub mod resource;
 pub mod users;
 
 mod authenticate;
+mod counting;
 pub(crate) mod percent;
 
 use std::num::NonZeroU32;
@@ -30,6 +31,7 @@ use scim::schema::ResourceType;
 
 use self::authenticate::authenticate;
 use self::body::{BODY_BYTES_LARGE_MAX, BODY_BYTES_MAX};
+use self::counting::Counting;
 use self::error::Failure;
 use self::percent::decode_segment;
 use self::request::ScimRequest;
@@ -53,20 +55,21 @@ pub async fn handle(State(app): State<App>, request: Request) -> Answer {
         Ok(found) => found,
         Err(failure) => return failure.into_answer(),
     };
+    let counting = Counting::of(&tenant, &parts);
     if let Err(failure) = take_from_rate(&app, &tenant, 1) {
-        return failure.into_answer();
+        return counting.done(failure.into_answer());
     }
     let endpoint = app.scim_endpoint(&parts.headers, &tenant.shared().id);
     let request = ScimRequest { app, tenant, author, endpoint, parts, body: Bytes::new() };
     // What cannot be decoded names nothing. The token was good: this must not be a 401.
     let Some(rest) = rest else {
-        return Failure::not_found("the path is not validly encoded").into_answer();
+        return counting.done(Failure::not_found("the path is not validly encoded").into_answer());
     };
     let path: Vec<&str> = rest.iter().map(String::as_str).collect();
-    match dispatch(request, body, &path).await {
+    counting.done(match dispatch(request, body, &path).await {
         Ok(answer) => answer,
         Err(failure) => failure.into_answer(),
-    }
+    })
 }
 
 /// Takes so many requests out of the tenant's rate.
@@ -165,7 +168,7 @@ async fn write_request(
         };
         request.read(body, bytes_max).await?;
     }
-    let id = id.unwrap_or_default();
+    let (id, sent) = (id.unwrap_or_default(), request.body.clone());
     let answer = match (resource_type, method.as_str()) {
         (ResourceType::User, "POST") => users::post(request, &write).await,
         (ResourceType::User, "PUT") => users::put(request, &write, id).await,
@@ -179,7 +182,7 @@ async fn write_request(
     if answer.is_ok() {
         write.done(outcome);
     }
-    answer
+    answer.map_err(|failure| failure.to(resource_type, method, &sent))
 }
 
 /// How long clients are told to wait when we cannot say better.

@@ -28,12 +28,13 @@ use crate::mail::Mailer;
 use crate::observe::ActorState;
 use crate::reconciler::ReconcilerMessage;
 pub use crate::reconciler::pass::{Held, Page, Report};
+use crate::recorder;
 use crate::shared::{Shared, WriteGuard};
 use crate::tenant::TenantMessage;
-use crate::token_uses;
 use crate::user::UserMessage;
 pub use crate::user::{ManualAct, RoleChange};
 use crate::version::Precondition;
+use crate::{token_uses, traffic};
 
 mod holds;
 mod oauth;
@@ -197,6 +198,8 @@ impl Service {
         let couriers = tenants.iter().map(|tenant| tenant.shared.stop_couriers(wait / 4));
         futures_util::future::join_all(couriers).await;
         self.write_token_uses(wait / 4).await;
+        self.write_requests(wait / 4).await;
+        self.write_traffic(wait / 4).await;
         for tenant in tenants {
             tenant.stop("the service is stopping");
         }
@@ -215,10 +218,35 @@ impl Service {
         }
     }
 
+    /// Writes down all requests that are not written yet, for at most `wait`.
+    pub async fn write_requests(&self, wait: Duration) {
+        let tenants = self.live_tenants();
+        let all = tenants.iter().map(|tenant| recorder::write(tenant.shared()));
+        if tokio::time::timeout(wait, futures_util::future::join_all(all)).await.is_err() {
+            tracing::warn!("the last requests were not written down");
+        }
+    }
+
+    /// Writes down all that came and is not written yet, for at most `wait`.
+    pub async fn write_traffic(&self, wait: Duration) {
+        let tenants = self.live_tenants();
+        let counts = tenants.iter().map(|tenant| traffic::write(tenant.shared(), true));
+        if tokio::time::timeout(wait, futures_util::future::join_all(counts)).await.is_err() {
+            tracing::warn!("the last counts of traffic were not written");
+        }
+    }
+
     /// The live tenants.
     pub fn live_tenants(&self) -> Vec<Tenant> {
         let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
         tenants.values().cloned().collect()
+    }
+
+    /// The live tenant with this id, if there is one.
+    pub fn live_tenant(&self, id: &str) -> Option<Tenant> {
+        let id = id.parse().ok()?;
+        let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
+        tenants.get(&id).cloned()
     }
 
     /// What the directory is doing.

@@ -19,6 +19,7 @@ use store::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use crate::cadence::Lessons;
 use crate::clock::Clock;
 use crate::config::ActiveConfig;
 use crate::courier::CourierMessage;
@@ -29,8 +30,11 @@ use crate::live::LiveChildren;
 use crate::mail::Mailer;
 use crate::observe::{Kind, Observed};
 use crate::reconciler::ReconcilerMessage;
+use crate::recorder::Recorder;
 use crate::reporter::ReporterMessage;
+use crate::sent::SentLog;
 use crate::token_uses::TokenUses;
+use crate::traffic::TrafficLog;
 
 /// How often the counters of an open wave are written along with a change.
 const WAVE_SAVED_EVERY_MS: i64 = 1_000;
@@ -63,6 +67,11 @@ pub struct Shared {
     pub housekeeper_observed: Observed,
     /// When tokens were last used.
     pub token_uses: TokenUses,
+    /// What came.
+    pub traffic: TrafficLog,
+    /// Which attributes came.
+    pub sent: SentLog,
+    pub(crate) lessons: Lessons,
     housekeeper: Mutex<Option<ActorRef<HousekeeperMessage>>>,
     parked_expired: Mutex<Option<ExpiredParked>>,
     reporter: Mutex<Option<ActorRef<ReporterMessage>>>,
@@ -85,6 +94,8 @@ pub struct Shared {
     resting_couriers: RwLock<HashMap<WebhookId, Arc<Observed>>>,
     /// Held while the tenant's webhooks are changed.
     pub(crate) webhooks: tokio::sync::Mutex<()>,
+    /// What the directory sent and got, on its way to the disk.
+    pub recorder: Recorder,
 }
 
 #[derive(Default)]
@@ -106,6 +117,7 @@ impl Shared {
         permits: usize,
         outbound: Arc<Outbound>,
     ) -> Self {
+        let opened_at = clock.now();
         Self {
             key: tenant.key,
             id: tenant.id.clone(),
@@ -120,6 +132,9 @@ impl Shared {
             reconciler_observed: Observed::new(Kind::Reconciler),
             housekeeper_observed: Observed::new(Kind::Housekeeper),
             token_uses: TokenUses::default(),
+            traffic: TrafficLog::new(opened_at),
+            sent: SentLog::default(),
+            lessons: Lessons::default(),
             housekeeper: Mutex::default(),
             parked_expired: Mutex::default(),
             reporter: Mutex::default(),
@@ -134,6 +149,7 @@ impl Shared {
             couriers: RwLock::default(),
             resting_couriers: RwLock::default(),
             webhooks: tokio::sync::Mutex::default(),
+            recorder: Recorder::default(),
         }
     }
 
@@ -393,6 +409,7 @@ impl Shared {
     /// Settings changed: what is kept for how long, perhaps. One that is being started again goes
     /// its round soon anyway.
     pub(crate) fn housekeeper_goes_round(&self) {
+        self.recorder.trim_soon();
         if let Some(housekeeper) = lock(&self.housekeeper).as_ref() {
             let _ = housekeeper.cast(HousekeeperMessage::GoRound);
         }

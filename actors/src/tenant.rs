@@ -32,6 +32,7 @@ use crate::housekeeper::HousekeeperActor;
 use crate::live::LiveChildren;
 use crate::observe::{Cause, Kind, Observed};
 use crate::reconciler::{ReconcilerActor, ReconcilerMessage};
+use crate::recorder::RecorderActor;
 use crate::reporter::{ReporterActor, ReporterMessage};
 use crate::service::Limits;
 use crate::shared::{Shared, WriteGuard};
@@ -39,7 +40,7 @@ use crate::user::{UserActor, UserArguments, UserMessage};
 
 /// How often idle children are looked for.
 const PASSIVATION_EVERY: Duration = Duration::from_secs(10);
-/// How long a failed reconciler, reporter or housekeeper rests before it is started again, at first
+/// How long a failed reconciler, reporter, recorder or housekeeper rests before it is started again, at first
 /// and at most.
 const REST_MIN: Duration = Duration::from_millis(100);
 const REST_MAX: Duration = Duration::from_secs(30);
@@ -80,6 +81,8 @@ pub(crate) enum TenantMessage {
     StartHousekeeper,
     /// Start the reporter again. Sent by its own timer.
     StartReporter,
+    /// Start the recorder again. Sent by its own timer.
+    StartRecorder,
     /// Start the couriers of all webhooks that have none.
     StartCouriers,
     /// Start a webhook's courier, unless there is one.
@@ -105,6 +108,7 @@ pub(crate) struct TenantState {
     reconciler: Restarts,
     reporter: Restarts,
     housekeeper: Restarts,
+    recorder: Restarts,
     couriers: Couriers,
 }
 
@@ -134,6 +138,7 @@ impl Actor for TenantActor {
             reconciler: Restarts::new(shared.clock.now()),
             reporter: Restarts::new(shared.clock.now()),
             housekeeper: Restarts::new(shared.clock.now()),
+            recorder: Restarts::new(shared.clock.now()),
             couriers: Couriers::new(Arc::clone(&shared)),
             shared,
         };
@@ -141,6 +146,7 @@ impl Actor for TenantActor {
         state.start_reconciler(&myself).await?;
         state.start_reporter(&myself).await?;
         state.start_housekeeper(&myself).await?;
+        state.start_recorder(&myself).await?;
         // Its own mailbox is open by now.
         let _ = myself.cast(TenantMessage::StartCouriers);
         myself.send_interval(PASSIVATION_EVERY, || TenantMessage::Passivate);
@@ -185,6 +191,12 @@ impl Actor for TenantActor {
                     myself.send_after(rest, || TenantMessage::StartReporter);
                 }
             }
+            TenantMessage::StartRecorder => {
+                if state.start_recorder(&myself).await.is_err() {
+                    let rest = state.recorder.rest(state.shared.clock.now());
+                    myself.send_after(rest, || TenantMessage::StartRecorder);
+                }
+            }
             TenantMessage::StartCouriers => state.couriers.start_all(&myself).await,
             TenantMessage::StartCourier(id) => state.couriers.start(&myself, id).await,
         }
@@ -226,6 +238,13 @@ impl Actor for TenantActor {
             state.shared.housekeeper_observed.ended(failure);
             let rest = state.housekeeper.rest(state.shared.clock.now());
             myself.send_after(rest, || TenantMessage::StartHousekeeper);
+        } else if state.recorder.actor == Some(id) {
+            state.shared.recorder.set_actor(None);
+            if let Some(error) = failure {
+                state.shared.recorder.observed.failed(&error);
+            }
+            let rest = state.recorder.rest(state.shared.clock.now());
+            myself.send_after(rest, || TenantMessage::StartRecorder);
         } else if state.reporter.actor == Some(id) {
             state.shared.set_reporter(None);
             state.shared.reporter_observed.ended(failure);
@@ -268,6 +287,18 @@ impl TenantState {
         self.housekeeper.started(housekeeper.get_id(), self.shared.clock.now());
         self.shared.housekeeper_observed.started();
         self.shared.set_housekeeper(Some(housekeeper));
+        Ok(())
+    }
+
+    async fn start_recorder(
+        &mut self,
+        myself: &ActorRef<TenantMessage>,
+    ) -> Result<(), ActorProcessingErr> {
+        let shared = Arc::clone(&self.shared);
+        let (recorder, _) =
+            RecorderActor::spawn_linked(None, RecorderActor, shared, myself.get_cell()).await?;
+        self.recorder.started(recorder.get_id(), self.shared.clock.now());
+        self.shared.recorder.set_actor(Some(recorder));
         Ok(())
     }
 

@@ -6,6 +6,7 @@
 
 pub mod audit;
 pub mod equipment;
+pub mod health;
 pub mod settings;
 
 use jiff::Timestamp;

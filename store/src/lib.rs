@@ -27,6 +27,7 @@ pub mod conformance;
 pub mod document;
 pub mod oauth;
 pub mod record;
+pub mod requests;
 pub mod setup_link;
 pub mod snapshot;
 pub mod tenant;

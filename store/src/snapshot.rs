@@ -7,6 +7,7 @@
 mod documents;
 mod history;
 mod members;
+mod requests;
 
 use std::ops::ControlFlow;
 

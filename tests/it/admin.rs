@@ -141,7 +141,9 @@ fn defaults() -> Value {
             "feed_entries": 1_000_000,
             "audit": "400d",
             "waves": "90d",
-            "deleted_accounts": "90d"
+            "deleted_accounts": "90d",
+            "requests": "7d",
+            "requests_bytes": 67_108_864
         },
         "equipment": {"schedule": null, "time_zone": "UTC", "email": []}
     })
