@@ -31,6 +31,8 @@ pub enum Kind {
     Housekeeper,
     /// Tells of equipment.
     Reporter,
+    /// Writes down what the directory sent.
+    Recorder,
     /// Brings events to one webhook.
     Courier,
 }
@@ -40,7 +42,7 @@ static HANDLED: [AtomicU64; Kind::ALL.len()] = [const { AtomicU64::new(0) }; Kin
 
 impl Kind {
     /// All of them, in the order of the supervision tree.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Directory,
         Self::Tenant,
         Self::User,
@@ -48,6 +50,7 @@ impl Kind {
         Self::Reconciler,
         Self::Housekeeper,
         Self::Reporter,
+        Self::Recorder,
         Self::Courier,
     ];
 
@@ -61,6 +64,7 @@ impl Kind {
             Self::Reconciler => "reconciler",
             Self::Housekeeper => "housekeeper",
             Self::Reporter => "reporter",
+            Self::Recorder => "recorder",
             Self::Courier => "courier",
         }
     }

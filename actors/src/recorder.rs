@@ -24,7 +24,7 @@ use store::requests::{BlockId, SealedBlock};
 use store::{Changeset, Operation};
 
 use crate::error::ChangeError;
-use crate::observe::Observed;
+use crate::observe::{Kind, Observed};
 use crate::shared::Shared;
 
 /// How long a request is held before it is written.
@@ -48,7 +48,7 @@ pub(crate) enum RecorderMessage {
 }
 
 /// Requests on their way to the disk.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Recorder {
     held: Mutex<Held>,
     dropped: AtomicU64,
@@ -57,6 +57,18 @@ pub struct Recorder {
     writing: tokio::sync::Mutex<Written>,
     /// The recorder's counters.
     pub observed: Observed,
+}
+
+impl Default for Recorder {
+    fn default() -> Self {
+        Self {
+            held: Mutex::default(),
+            dropped: AtomicU64::new(0),
+            actor: Mutex::default(),
+            writing: tokio::sync::Mutex::default(),
+            observed: Observed::new(Kind::Recorder),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -105,6 +117,7 @@ impl Recorder {
             if is_full {
                 drop(held);
                 self.dropped.fetch_add(1, Ordering::Relaxed);
+                metrics::counter!("slackwater_requests_not_recorded_total").increment(1);
                 return false;
             }
             held.bytes = held.bytes.saturating_add(bytes);
@@ -170,8 +183,7 @@ impl Recorder {
 impl Held {
     /// What the actor is to be asked for now, if it has not been already.
     fn ask(&mut self) -> Asked {
-        let is_block =
-            self.records.len() >= BLOCK_RECORDS_MAX || self.bytes >= BLOCK_BYTES_MAX;
+        let is_block = self.records.len() >= BLOCK_RECORDS_MAX || self.bytes >= BLOCK_BYTES_MAX;
         let wanted = match self.asked {
             _ if self.records.is_empty() => Asked::Nothing,
             Asked::Nothing | Asked::InTime if is_block => Asked::Now,

@@ -240,9 +240,7 @@ impl Actor for TenantActor {
             myself.send_after(rest, || TenantMessage::StartHousekeeper);
         } else if state.recorder.actor == Some(id) {
             state.shared.recorder.set_actor(None);
-            if let Some(error) = failure {
-                state.shared.recorder.observed.failed(&error);
-            }
+            state.shared.recorder.observed.ended(failure);
             let rest = state.recorder.rest(state.shared.clock.now());
             myself.send_after(rest, || TenantMessage::StartRecorder);
         } else if state.reporter.actor == Some(id) {
@@ -298,6 +296,7 @@ impl TenantState {
         let (recorder, _) =
             RecorderActor::spawn_linked(None, RecorderActor, shared, myself.get_cell()).await?;
         self.recorder.started(recorder.get_id(), self.shared.clock.now());
+        self.shared.recorder.observed.started();
         self.shared.recorder.set_actor(Some(recorder));
         Ok(())
     }

@@ -73,6 +73,7 @@ const KIND: Label = Label {
         "reconciler",
         "housekeeper",
         "reporter",
+        "recorder",
         "courier",
     ],
 };
@@ -151,6 +152,11 @@ pub const METRICS: &[Metric] = &[
         "slackwater_failed_logins_total",
         &[LOGIN_AREA, SLOWED],
         "Failed logins; slowed ones heard 429 instead of 401",
+    ),
+    counter(
+        "slackwater_requests_not_recorded_total",
+        &[],
+        "Requests that are not in the request record because it could not keep up",
     ),
     // Waves and roles
     gauge("slackwater_open_waves", &[], "Tenants with an open wave"),

@@ -108,6 +108,7 @@ fn of_actors(service: &Service, tenants: &[Tenant], now: Timestamp) {
         of(Kind::Reconciler, &|seen| seen.add(&shared.reconciler_observed));
         of(Kind::Housekeeper, &|seen| seen.add(&shared.housekeeper_observed));
         of(Kind::Reporter, &|seen| seen.add(&shared.reporter_observed));
+        of(Kind::Recorder, &|seen| seen.add(&shared.recorder.observed));
         of(Kind::User, &|seen| {
             seen.live += shared.users.live();
             seen.resting += shared.users.resting();

@@ -69,6 +69,9 @@ pub(crate) struct Actor {
     "reporter": {"state": "idle", "mailbox_depth": 0, "messages_handled": 1, "restarts": 0,
                  "last_error": null, "last_message_at": "2026-03-01T12:00:00Z",
                  "working_for_ms": null, "slow": false},
+    "recorder": {"state": "idle", "mailbox_depth": 0, "messages_handled": 1, "restarts": 0,
+                 "last_error": null, "last_message_at": "2026-03-01T12:00:00Z",
+                 "working_for_ms": null, "slow": false},
     "couriers": []
 })))]
 pub(crate) struct TenantActors {
@@ -114,6 +117,8 @@ pub(crate) struct TenantActors {
     pub(crate) housekeeper: Actor,
     /// Who tells of equipment.
     pub(crate) reporter: Actor,
+    /// Who writes down what the directory sends.
+    pub(crate) recorder: Actor,
     /// Who delivers to the webhooks.
     pub(crate) couriers: Vec<Actor>,
     /// Users' actors, at most 50: those first that failed and rest, then by the depth of their
@@ -213,6 +218,7 @@ impl TenantActors {
             reconciler: Actor::of(&shared.reconciler_observed, now),
             housekeeper: Actor::of(&shared.housekeeper_observed, now),
             reporter: Actor::of(&shared.reporter_observed, now),
+            recorder: Actor::of(&shared.recorder.observed, now),
             couriers: shared.couriers().into_iter().map(courier).collect(),
             ..Self::resting(&shared.id, shared.tenant_observed.state(), now)
         }
@@ -252,6 +258,7 @@ impl TenantActors {
             reconciler: Actor::ended(),
             housekeeper: Actor::ended(),
             reporter: Actor::ended(),
+            recorder: Actor::ended(),
             couriers: Vec::new(),
             busiest_users: None,
             busiest_groups: None,
