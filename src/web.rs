@@ -18,6 +18,7 @@
 //! `templates/parts.html`, so that a name can neither add markup nor turn the text around it. The
 //! Content-Security-Policy allows nothing inline and nothing from elsewhere.
 
+pub mod actors;
 pub mod admit;
 pub mod assets;
 pub mod filters;
@@ -56,6 +57,8 @@ pub fn routes() -> Routes {
         .page("/", Audience::Session, get(tenants::list))
         .page("/tenants/{tenant}/live", Audience::Tenant, get(live::tenant))
         .page("/live", Audience::Operator, get(live::node))
+        .page("/actors", Audience::Operator, get(actors::node))
+        .page("/tenants/{tenant}/actors", Audience::Operator, get(actors::tenant))
 }
 
 /// Whether a path is that of a page.
