@@ -152,7 +152,7 @@ impl Snapshot {
 }
 
 /// An entry from its row: its hash, then its JSON.
-fn audit_entry(payload: &[u8]) -> Read<Value> {
+pub(super) fn audit_entry(payload: &[u8]) -> Read<Value> {
     let (hash, json) = payload.split_first_chunk::<32>().ok_or_else(|| damaged(Table::Audit))?;
     let mut entry: Value = decode_json(Table::Audit, json)?;
     if let Value::Object(entry) = &mut entry {
