@@ -93,22 +93,6 @@ impl Snapshot {
         })
     }
 
-    /// Visits the audit log's entries before the number `before`, newest first.
-    pub fn audit_reversed(
-        &self,
-        tenant: TenantKey,
-        before: Option<u64>,
-        mut visit: impl FnMut(Value) -> Flow,
-    ) -> Read<()> {
-        let mut range = Range::prefix(&Key::tenant(tenant).done());
-        if let Some(before) = before {
-            range = range.before(key::audit(tenant, before));
-        }
-        self.scan(Table::Audit, &range, Order::Descending, |_, payload| {
-            Ok(visit(audit_entry(payload)?))
-        })
-    }
-
     /// Memberships that wait for their users, after `after`, at most `limit`.
     pub fn all_parked(
         &self,
