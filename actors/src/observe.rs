@@ -29,6 +29,8 @@ pub enum Kind {
     Reconciler,
     /// Takes away what is too old.
     Housekeeper,
+    /// Writes down what the directory sent.
+    Recorder,
     /// Tells of equipment.
     Reporter,
     /// Brings events to one webhook.
@@ -40,13 +42,14 @@ static HANDLED: [AtomicU64; Kind::ALL.len()] = [const { AtomicU64::new(0) }; Kin
 
 impl Kind {
     /// All of them, in the order of the supervision tree.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Directory,
         Self::Tenant,
         Self::User,
         Self::Group,
         Self::Reconciler,
         Self::Housekeeper,
+        Self::Recorder,
         Self::Reporter,
         Self::Courier,
     ];
@@ -60,6 +63,7 @@ impl Kind {
             Self::Group => "group",
             Self::Reconciler => "reconciler",
             Self::Housekeeper => "housekeeper",
+            Self::Recorder => "recorder",
             Self::Reporter => "reporter",
             Self::Courier => "courier",
         }

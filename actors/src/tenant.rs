@@ -240,9 +240,7 @@ impl Actor for TenantActor {
             myself.send_after(rest, || TenantMessage::StartHousekeeper);
         } else if state.recorder.actor == Some(id) {
             state.shared.recorder.set_actor(None);
-            if let Some(error) = failure {
-                state.shared.recorder.observed.failed(&error);
-            }
+            state.shared.recorder.observed.ended(failure);
             let rest = state.recorder.rest(state.shared.clock.now());
             myself.send_after(rest, || TenantMessage::StartRecorder);
         } else if state.reporter.actor == Some(id) {
