@@ -63,7 +63,7 @@ impl Default for Recorder {
     fn default() -> Self {
         Self {
             held: Mutex::default(),
-            dropped: AtomicU64::new(0),
+            dropped: AtomicU64::default(),
             actor: Mutex::default(),
             writing: tokio::sync::Mutex::default(),
             observed: Observed::new(Kind::Recorder),

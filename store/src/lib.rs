@@ -54,7 +54,7 @@ pub use kv::ReadError;
 pub use memory::MemoryStore;
 pub use record::{Mark, Marked, Record};
 pub use redb_backend::{OpenError, RedbStore, RedbStoreOptions};
-pub use snapshot::Snapshot;
+pub use snapshot::{Looked, Snapshot, Texts};
 pub use writer::{Queue, Reply};
 
 /// Whether a store takes changes, and if not, why not.
