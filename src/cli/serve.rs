@@ -56,7 +56,8 @@ async fn serve(config: Config) -> Result<(), Failed> {
         config.public_url,
         listening_on.clone(),
         config.failed_logins_per_minute,
-    );
+    )
+    .recording_requests(config.record_requests);
     let opener = service.clone();
     tokio::spawn(async move {
         if let Err(error) = opener.open_all().await {

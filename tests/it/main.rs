@@ -20,6 +20,7 @@ mod equipment;
 mod interop;
 mod limits;
 mod openapi;
+mod requests;
 mod server;
 mod tenancy;
 mod tidy;
