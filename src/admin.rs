@@ -22,6 +22,7 @@ pub mod settings;
 pub mod setup_links;
 pub mod tenants;
 pub mod tokens;
+pub mod traffic;
 pub mod waves;
 pub mod webhooks;
 
@@ -85,6 +86,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(requests::list))
         .routes(routes!(requests::show))
         .routes(routes!(requests::download))
+        .routes(routes!(traffic::show))
         .routes(routes!(changes::list))
         .routes(routes!(webhooks::list, webhooks::create))
         .routes(routes!(webhooks::show, webhooks::patch, webhooks::delete))

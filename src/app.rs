@@ -46,6 +46,7 @@ struct Inner {
     sessions: Sessions,
     streams: Streams,
     records_requests: bool,
+    web_streams: Streams,
     stopping: watch::Sender<bool>,
 }
 
@@ -77,6 +78,7 @@ impl App {
             sessions: Sessions::default(),
             streams: Streams::default(),
             records_requests: true,
+            web_streams: Streams::default(),
             stopping: watch::Sender::new(false),
         }))
     }
@@ -119,6 +121,11 @@ impl App {
     /// The streams that go on.
     pub fn streams(&self) -> &Streams {
         &self.0.streams
+    }
+
+    /// The streams of web pages: whoever opens many takes none away from readers of the feed.
+    pub fn web_streams(&self) -> &Streams {
+        &self.0.web_streams
     }
 
     /// Waits for the turn to scan a tenant; none if it does not come in time. The scan holds what
@@ -222,6 +229,7 @@ impl App {
         self.0.limiters.write().unwrap_or_else(PoisonError::into_inner).remove(&tenant);
         self.0.tenant_scans.write().unwrap_or_else(PoisonError::into_inner).remove(&tenant);
         self.0.streams.forget(tenant);
+        self.0.web_streams.forget(tenant);
     }
 
     /// Tells that the service is stopping: long polls end, readiness goes.

@@ -16,6 +16,7 @@ pub mod users;
 
 mod authenticate;
 mod capture;
+mod counting;
 pub(crate) mod percent;
 
 use std::num::NonZeroU32;
@@ -30,8 +31,9 @@ use bytes::Bytes;
 use scim::schema::ResourceType;
 
 use self::authenticate::authenticate;
-use self::capture::{Arrival, Capture};
 use self::body::{BODY_BYTES_LARGE_MAX, BODY_BYTES_MAX};
+use self::capture::{Arrival, Capture};
+use self::counting::Counting;
 use self::error::Failure;
 use self::percent::decode_segment;
 use self::request::ScimRequest;
@@ -56,11 +58,13 @@ pub async fn handle(State(app): State<App>, request: Request) -> Answer {
         Ok(found) => found,
         Err(failure) => return failure.into_answer(),
     };
+    let counting = Counting::of(&tenant, &parts);
     let capture = Capture::begin(&app, tenant.shared(), &author, &parts, arrival);
     let seen = capture.as_ref().map(Capture::seen).unwrap_or_default();
     let endpoint = app.scim_endpoint(&parts.headers, &tenant.shared().id);
     let request = ScimRequest { app, tenant, author, endpoint, parts, body: Bytes::new(), seen };
     let answer = answer(request, body, rest).await.unwrap_or_else(Failure::into_answer);
+    let answer = counting.done(answer);
     match capture {
         Some(capture) => capture.finish(answer).await,
         None => answer,
@@ -175,7 +179,7 @@ async fn write_request(
         };
         request.read(body, bytes_max).await?;
     }
-    let id = id.unwrap_or_default();
+    let (id, sent) = (id.unwrap_or_default(), request.body.clone());
     let answer = match (resource_type, method.as_str()) {
         (ResourceType::User, "POST") => users::post(request, &write).await,
         (ResourceType::User, "PUT") => users::put(request, &write, id).await,
@@ -189,7 +193,7 @@ async fn write_request(
     if answer.is_ok() {
         write.done(outcome);
     }
-    answer
+    answer.map_err(|failure| failure.to(resource_type, method, &sent))
 }
 
 /// How long clients are told to wait when we cannot say better.

@@ -10,6 +10,7 @@
 pub mod account;
 pub mod author;
 pub mod brake;
+pub mod cadence;
 pub mod decide;
 pub mod duration;
 pub mod equipment;
@@ -20,9 +21,12 @@ pub mod explain;
 pub mod id;
 pub mod lifecycle;
 pub mod mapping;
+pub mod mapping_check;
 pub mod projection;
+pub mod quarantine;
 pub mod redact;
 pub mod settings;
+pub mod traffic;
 pub mod wave;
 pub mod webhook;
 

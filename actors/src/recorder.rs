@@ -24,7 +24,7 @@ use store::requests::{BlockId, SealedBlock};
 use store::{Changeset, Operation};
 
 use crate::error::ChangeError;
-use crate::observe::Observed;
+use crate::observe::{Kind, Observed};
 use crate::shared::Shared;
 
 /// How long a request is held before it is written.
@@ -48,7 +48,7 @@ pub(crate) enum RecorderMessage {
 }
 
 /// Requests on their way to the disk.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Recorder {
     held: Mutex<Held>,
     dropped: AtomicU64,
@@ -57,6 +57,18 @@ pub struct Recorder {
     writing: tokio::sync::Mutex<Written>,
     /// The recorder's counters.
     pub observed: Observed,
+}
+
+impl Default for Recorder {
+    fn default() -> Self {
+        Self {
+            held: Mutex::default(),
+            dropped: AtomicU64::default(),
+            actor: Mutex::default(),
+            writing: tokio::sync::Mutex::default(),
+            observed: Observed::new(Kind::Recorder),
+        }
+    }
 }
 
 #[derive(Default)]

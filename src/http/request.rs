@@ -43,6 +43,20 @@ impl ScimRequest {
         write
     }
 
+    /// Notes which attributes a body names, for the mapping check.
+    pub fn note_sent(&self, resource_type: ResourceType, body: &Value) {
+        let (shared, now) = (self.tenant.shared(), self.app.service().clock().now());
+        shared.sent.body(now, resource_type, body);
+    }
+
+    /// Notes by which attribute something is looked for.
+    pub fn note_filter(&self, resource_type: ResourceType, filter: Option<&str>) {
+        let (shared, now) = (self.tenant.shared(), self.app.service().clock().now());
+        if let Some(filter) = filter {
+            shared.sent.filter(now, resource_type, filter);
+        }
+    }
+
     /// Counts it as a look-up.
     pub fn look_up(&self) {
         if let Some(wave) = self.tenant.shared().look_up() {

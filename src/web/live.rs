@@ -66,7 +66,7 @@ pub(super) async fn node(State(app): State<App>, visitor: Visitor) -> Shown {
 
 fn watch(app: App, visitor: &Visitor, tenant: Option<Tenant>) -> Shown {
     let key = tenant.as_ref().map_or(TenantKey::SERVICE, Tenant::key);
-    let seat = app.streams().take(key).ok_or_else(Problem::unavailable)?;
+    let seat = app.web_streams().take(key).ok_or_else(Problem::unavailable)?;
     let session = Arc::clone(visitor.session());
     let mut ticks = interval(LOOKED_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -17,6 +17,7 @@ mod cycle;
 mod durability;
 mod entra_cases;
 mod equipment;
+mod health;
 mod interop;
 mod limits;
 mod openapi;
