@@ -23,6 +23,7 @@ use serde::Serialize;
 use store::requests::BlockId;
 use utoipa::ToSchema;
 
+pub(crate) use self::download::start as start_download;
 pub use self::download::{__path_download, download};
 use self::explain::{Explanation, explain};
 pub(crate) use self::find::Wanted;
