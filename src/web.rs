@@ -26,6 +26,7 @@ pub mod forms;
 pub mod live;
 pub mod login;
 pub mod page;
+pub mod requests;
 pub mod routes;
 pub mod sessions;
 pub mod setup;
@@ -55,6 +56,9 @@ pub fn routes() -> Routes {
         .act("/setup", Audience::Anyone, post(setup::open))
         .page("/assets/{file}", Audience::Anyone, get(assets::show))
         .page("/", Audience::Session, get(tenants::list))
+        .page("/tenants/{tenant}/requests", Audience::Tenant, get(requests::list))
+        .page("/tenants/{tenant}/requests/{request}", Audience::Tenant, get(requests::show))
+        .page("/tenants/{tenant}/waves/{wave}/requests", Audience::Tenant, get(requests::download))
         .page("/tenants/{tenant}/live", Audience::Tenant, get(live::tenant))
         .page("/live", Audience::Operator, get(live::node))
         .page("/actors", Audience::Operator, get(actors::node))
