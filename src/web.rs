@@ -19,14 +19,21 @@
 //! Content-Security-Policy allows nothing inline and nothing from elsewhere.
 
 pub mod actors;
+pub mod account;
+pub mod accounts;
 pub mod admit;
 pub mod assets;
+pub mod audit;
 pub mod filters;
 pub mod forms;
+pub mod groups;
+pub mod holds;
 pub mod live;
 pub mod login;
 pub mod page;
 pub mod requests;
+pub mod parked;
+mod query;
 pub mod routes;
 pub mod sessions;
 pub mod setup;
@@ -63,12 +70,36 @@ pub fn routes() -> Routes {
         .page("/live", Audience::Operator, get(live::node))
         .page("/actors", Audience::Operator, get(actors::node))
         .page("/tenants/{tenant}/actors", Audience::Operator, get(actors::tenant))
+        .page("/tenants/{tenant}/accounts", Audience::Tenant, get(accounts::list))
+        .page("/tenants/{tenant}/accounts/{account}", Audience::Tenant, get(account::show))
+        .act("/tenants/{tenant}/accounts/{account}/lock", Audience::Operator, post(account::lock))
+        .act(
+            "/tenants/{tenant}/accounts/{account}/unlock",
+            Audience::Operator,
+            post(account::unlock),
+        )
+        .act(
+            "/tenants/{tenant}/accounts/{account}/role",
+            Audience::Operator,
+            post(account::set_role),
+        )
+        .page("/tenants/{tenant}/groups", Audience::Operator, get(groups::list))
+        .page("/tenants/{tenant}/holds", Audience::Operator, get(holds::list))
+        .page("/tenants/{tenant}/holds/{hold}", Audience::Operator, get(holds::show))
+        .act("/tenants/{tenant}/holds/{hold}/approve", Audience::Operator, post(holds::approve))
+        .act("/tenants/{tenant}/holds/{hold}/reject", Audience::Operator, post(holds::reject))
+        .page("/tenants/{tenant}/parked", Audience::Operator, get(parked::list))
+        .page("/tenants/{tenant}/audit", Audience::Operator, get(audit::of_tenant))
+        .page("/tenants/{tenant}/audit/export", Audience::Operator, get(audit::export_of_tenant))
+        .page("/audit", Audience::Operator, get(audit::of_service))
+        .page("/audit/export", Audience::Operator, get(audit::export_of_service))
 }
 
 /// Whether a path is that of a page.
 pub fn is_path(path: &str) -> bool {
     let first = path.split('/').nth(1).unwrap_or_default();
-    ["", "actors", "assets", "live", "login", "logout", "setup", "tenants"].contains(&first)
+    ["", "actors", "assets", "audit", "live", "login", "logout", "setup", "tenants"]
+        .contains(&first)
 }
 
 /// What a browser gets where there is no page.
