@@ -45,6 +45,7 @@ struct Inner {
     failed_web_logins: FailedLogins,
     sessions: Sessions,
     streams: Streams,
+    glances: crate::web::tenants::Glances,
     web_streams: Streams,
     stopping: watch::Sender<bool>,
 }
@@ -76,6 +77,7 @@ impl App {
             failed_web_logins: FailedLogins::counting_all(failed_logins_per_minute),
             sessions: Sessions::default(),
             streams: Streams::default(),
+            glances: crate::web::tenants::Glances::default(),
             web_streams: Streams::default(),
             stopping: watch::Sender::new(false),
         }))
@@ -99,6 +101,11 @@ impl App {
     /// Who is logged in on the web page.
     pub fn sessions(&self) -> &Sessions {
         &self.0.sessions
+    }
+
+    /// What was last seen of each tenant.
+    pub fn glances(&self) -> &crate::web::tenants::Glances {
+        &self.0.glances
     }
 
     /// The streams that go on.

@@ -22,14 +22,19 @@ pub mod admit;
 pub mod assets;
 pub mod filters;
 pub mod forms;
+pub mod health;
 pub mod live;
 pub mod login;
+pub mod overview;
 pub mod page;
+pub mod rhythm;
 pub mod routes;
 pub mod sessions;
 pub mod setup;
 pub mod tenants;
+pub mod tide;
 pub mod visitor;
+pub mod waves;
 
 use axum::Router;
 use axum::middleware;
@@ -54,6 +59,11 @@ pub fn routes() -> Routes {
         .act("/setup", Audience::Anyone, post(setup::open))
         .page("/assets/{file}", Audience::Anyone, get(assets::show))
         .page("/", Audience::Session, get(tenants::list))
+        .page("/tenants/{tenant}", Audience::Tenant, get(overview::show))
+        .page("/tenants/{tenant}/waves", Audience::Tenant, get(waves::list))
+        .page("/tenants/{tenant}/waves/{wave}", Audience::Tenant, get(waves::show))
+        .page("/tenants/{tenant}/health", Audience::Tenant, get(health::show))
+        .page("/tenants/{tenant}/mapping-check", Audience::Tenant, get(health::mapping))
         .page("/tenants/{tenant}/live", Audience::Tenant, get(live::tenant))
         .page("/live", Audience::Operator, get(live::node))
 }
