@@ -109,8 +109,10 @@ const NARROW: Size = Size {
     bottom: 28.0,
     is_narrow: true,
 };
-/// The smallest room between two numbers on marks.
-const LABEL_ROOM: f64 = 26.0;
+/// The room that a mark takes.
+const MARK_ROOM: f64 = 20.0;
+/// How wide a digit is.
+const DIGIT: f64 = 7.5;
 /// What a shaded band is wide at least.
 const BAND_MIN: f64 = 2.0;
 /// Where the highest point is so many times the usual one, the scale is that of square roots: a
@@ -201,6 +203,8 @@ pub struct Slack {
     pub label_y: String,
     /// Whether any role changed.
     pub changed: bool,
+    /// Whether it is one moment, and not several too close to be told apart.
+    pub is_single: bool,
     /// What happened.
     pub title: String,
 }
@@ -214,6 +218,15 @@ pub fn draw(facts: Facts<'_>) -> [Tide; 2] {
 fn place(value: f64) -> String {
     let text = format!("{value:.1}");
     text.strip_suffix(".0").map(str::to_owned).unwrap_or(text)
+}
+
+/// Slack moments that share a mark.
+struct Moments {
+    x: f64,
+    since: Timestamp,
+    until: Timestamp,
+    changes: u64,
+    count: usize,
 }
 
 struct Drawing<'a> {
@@ -371,28 +384,59 @@ impl<'a> Drawing<'a> {
             .filter(|(at, _)| (self.from..=self.to).contains(&at.as_second()))
             .collect();
         moments.sort_unstable();
+        // Those that stand too close to be told apart share a mark.
+        let mut marks: Vec<Moments> = Vec::new();
+        for (at, changes) in moments {
+            let x = self.x(at.as_second());
+            match marks.last_mut() {
+                Some(last) if x - last.x < MARK_ROOM => {
+                    last.until = at;
+                    last.changes = last.changes.saturating_add(changes);
+                    last.count += 1;
+                }
+                _ => marks.push(Moments { x, since: at, until: at, changes, count: 1 }),
+            }
+        }
         let mut labelled_to = f64::MIN;
-        let marks = moments.into_iter().map(|(at, changes)| {
-            let (x, y) = (self.x(at.as_second()), self.size.top - 8.0);
-            let has_room = changes > 0 && x - labelled_to >= LABEL_ROOM;
+        let marks = marks.into_iter().map(|moments| {
+            let label = moments.changes.to_string();
+            let half = DIGIT * 0.5 * f64::from(u16::try_from(label.len()).unwrap_or(u16::MAX));
+            let has_room = moments.changes > 0 && moments.x - half >= labelled_to + DIGIT;
             if has_room {
-                labelled_to = x;
+                labelled_to = moments.x + half;
             }
-            let size = if changes > 0 { 5.0 } else { 2.5 };
-            let (left, right) = (place(x - size), place(x + size));
-            let (upper, lower) = (place(y - size), place(y + size));
-            let (x, y) = (place(x), place(y));
-            let roles = if changes == 1 { "1 role" } else { &format!("{changes} roles") };
-            Slack {
-                mark: format!("M{x} {upper}L{right} {y}L{x} {lower}L{left} {y}Z"),
-                label: if has_room { changes.to_string() } else { String::new() },
-                label_y: place(self.size.top - 18.0),
-                changed: changes > 0,
-                title: format!("Slack at {}: {roles} changed", clock(at)),
-                x,
-            }
+            self.slack(&moments, if has_room { label } else { String::new() })
         });
         marks.collect()
+    }
+
+    fn slack(&self, moments: &Moments, label: String) -> Slack {
+        let (x, y) = (moments.x, self.size.top - 8.0);
+        let changed = moments.changes > 0;
+        let size = if changed { 5.0 } else { 2.5 };
+        let (left, right) = (place(x - size), place(x + size));
+        let (upper, lower) = (place(y - size), place(y + size));
+        let (x, y) = (place(x), place(y));
+        let roles = match moments.changes {
+            0 => "no role changed".to_owned(),
+            1 => "1 role changed".to_owned(),
+            changes => format!("{changes} roles changed"),
+        };
+        let title = if moments.count == 1 {
+            format!("Slack at {}: {roles}", clock(moments.since))
+        } else {
+            let (since, until) = (clock(moments.since), clock(moments.until));
+            format!("Slack {} times from {since} to {until}: {roles}", moments.count)
+        };
+        Slack {
+            mark: format!("M{x} {upper}L{right} {y}L{x} {lower}L{left} {y}Z"),
+            label,
+            label_y: place(self.size.top - 18.0),
+            changed,
+            is_single: moments.count == 1,
+            title,
+            x,
+        }
     }
 
     fn expected(&self) -> Option<Band> {

@@ -95,14 +95,21 @@ fn a_large_first_cycle_does_not_flatten_the_rest() {
 }
 
 #[test]
-fn marks_close_together_share_one_number() {
+fn moments_close_together_share_a_mark_and_nothing_is_lost() {
     let waves: Vec<Wave> = (1..100).map(|at| wave(at * 60, at.unsigned_abs())).collect();
     let [wide, narrow] = drawn(Range::Week, &Minutes::new(), &waves, None);
 
     for tide in [&wide, &narrow] {
-        let labelled = tide.slacks.iter().filter(|slack| !slack.label.is_empty());
-        let places: Vec<f64> = labelled.map(|slack| slack.x.parse().unwrap()).collect();
-        assert!(places.windows(2).all(|pair| pair[1] - pair[0] >= LABEL_ROOM - 0.2), "{places:?}");
+        let places: Vec<f64> = tide.slacks.iter().map(|slack| slack.x.parse().unwrap()).collect();
+        assert!(places.windows(2).all(|pair| pair[1] - pair[0] >= MARK_ROOM - 0.2), "{places:?}");
+        assert!(tide.slacks.iter().all(|slack| !slack.is_single));
+        let told: u64 = tide
+            .slacks
+            .iter()
+            .map(|slack| slack.title.rsplit_once(": ").unwrap().1.split(' ').next().unwrap())
+            .map(|changes| changes.parse::<u64>().unwrap())
+            .sum();
+        assert_eq!(told, (1..100).sum::<u64>());
     }
 }
 
