@@ -8,6 +8,7 @@
 //!    ├─ ReconcilerActor     settle timer, random sweep timer, passes
 //!    ├─ CourierActor …      brings events to one webhook's receiver
 //!    ├─ ReporterActor       tells of equipment that disabled accounts still hold
+//!    ├─ RecorderActor       writes down what the directory sent and got
 //!    └─ HousekeeperActor    retention, warnings, uses of tokens
 //! ```
 //!
@@ -29,9 +30,11 @@ pub mod courier;
 pub mod equipment;
 pub mod error;
 pub mod housekeeper;
+pub mod live;
 pub mod mail;
 pub mod observe;
 pub mod reconciler;
+pub mod recorder;
 pub mod reporter;
 pub mod sent;
 pub mod service;
@@ -44,6 +47,7 @@ pub mod version;
 mod directory;
 mod group;
 mod tenant;
+mod trace;
 mod user;
 
 pub use clock::{Clock, SystemClock, TokioClock};
