@@ -45,7 +45,11 @@ struct Inner {
     failed_web_logins: FailedLogins,
     sessions: Sessions,
     streams: Streams,
+<<<<<<< HEAD
     records_requests: bool,
+=======
+    glances: crate::web::tenants::Glances,
+>>>>>>> health
     web_streams: Streams,
     stopping: watch::Sender<bool>,
 }
@@ -77,7 +81,11 @@ impl App {
             failed_web_logins: FailedLogins::counting_all(failed_logins_per_minute),
             sessions: Sessions::default(),
             streams: Streams::default(),
+<<<<<<< HEAD
             records_requests: true,
+=======
+            glances: crate::web::tenants::Glances::default(),
+>>>>>>> health
             web_streams: Streams::default(),
             stopping: watch::Sender::new(false),
         }))
@@ -116,6 +124,11 @@ impl App {
     /// Who is logged in on the web page.
     pub fn sessions(&self) -> &Sessions {
         &self.0.sessions
+    }
+
+    /// What was last seen of each tenant.
+    pub fn glances(&self) -> &crate::web::tenants::Glances {
+        &self.0.glances
     }
 
     /// The streams that go on.

@@ -38,6 +38,12 @@ pub mod page;
 pub mod requests;
 pub mod parked;
 mod query;
+pub mod health;
+pub mod live;
+pub mod login;
+pub mod overview;
+pub mod page;
+pub mod rhythm;
 pub mod routes;
 pub mod sessions;
 pub mod setup;
@@ -46,6 +52,9 @@ pub mod tenants;
 pub mod tokens;
 pub mod visitor;
 pub mod webhooks;
+pub mod tide;
+pub mod visitor;
+pub mod waves;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -74,6 +83,11 @@ pub fn routes() -> Routes {
         .page("/tenants/{tenant}/requests", Audience::Tenant, get(requests::list))
         .page("/tenants/{tenant}/requests/{request}", Audience::Tenant, get(requests::show))
         .page("/tenants/{tenant}/waves/{wave}/requests", Audience::Tenant, get(requests::download))
+        .page("/tenants/{tenant}", Audience::Tenant, get(overview::show))
+        .page("/tenants/{tenant}/waves", Audience::Tenant, get(waves::list))
+        .page("/tenants/{tenant}/waves/{wave}", Audience::Tenant, get(waves::show))
+        .page("/tenants/{tenant}/health", Audience::Tenant, get(health::show))
+        .page("/tenants/{tenant}/mapping-check", Audience::Tenant, get(health::mapping))
         .page("/tenants/{tenant}/live", Audience::Tenant, get(live::tenant))
         .page("/live", Audience::Operator, get(live::node))
         .page("/actors", Audience::Operator, get(actors::node))
