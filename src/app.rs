@@ -45,11 +45,8 @@ struct Inner {
     failed_web_logins: FailedLogins,
     sessions: Sessions,
     streams: Streams,
-<<<<<<< HEAD
     records_requests: bool,
-=======
     glances: crate::web::tenants::Glances,
->>>>>>> health
     web_streams: Streams,
     stopping: watch::Sender<bool>,
 }
@@ -81,11 +78,8 @@ impl App {
             failed_web_logins: FailedLogins::counting_all(failed_logins_per_minute),
             sessions: Sessions::default(),
             streams: Streams::default(),
-<<<<<<< HEAD
             records_requests: true,
-=======
             glances: crate::web::tenants::Glances::default(),
->>>>>>> health
             web_streams: Streams::default(),
             stopping: watch::Sender::new(false),
         }))

@@ -18,9 +18,9 @@
 //! `templates/parts.html`, so that a name can neither add markup nor turn the text around it. The
 //! Content-Security-Policy allows nothing inline and nothing from elsewhere.
 
-pub mod actors;
 pub mod account;
 pub mod accounts;
+pub mod actors;
 pub mod admit;
 pub mod assets;
 pub mod audit;
@@ -29,32 +29,29 @@ pub mod equipment;
 pub mod filters;
 pub mod forms;
 pub mod groups;
+pub mod health;
 pub mod holds;
 pub mod live;
 pub mod login;
 pub mod made;
 pub mod new_tenant;
-pub mod page;
-pub mod requests;
-pub mod parked;
-mod query;
-pub mod health;
-pub mod live;
-pub mod login;
 pub mod overview;
 pub mod page;
+pub mod parked;
+pub mod requests;
 pub mod rhythm;
 pub mod routes;
 pub mod sessions;
 pub mod setup;
 pub mod setup_links;
 pub mod tenants;
+pub mod tide;
 pub mod tokens;
 pub mod visitor;
-pub mod webhooks;
-pub mod tide;
-pub mod visitor;
 pub mod waves;
+pub mod webhooks;
+
+mod query;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -163,8 +160,7 @@ fn configuration() -> Routes {
 /// Whether a path is that of a page.
 pub fn is_path(path: &str) -> bool {
     let first = path.split('/').nth(1).unwrap_or_default();
-    ["", "actors", "assets", "audit", "live", "login", "logout", "setup", "tenants"]
-    ["", "actors", "assets", "live", "login", "logout", "new-tenant", "setup", "tenants"]
+    ["", "actors", "assets", "audit", "live", "login", "logout", "new-tenant", "setup", "tenants"]
         .contains(&first)
 }
 
