@@ -45,6 +45,9 @@ struct Inner {
     failed_web_logins: FailedLogins,
     sessions: Sessions,
     streams: Streams,
+    records_requests: bool,
+    glances: crate::web::tenants::Glances,
+    web_streams: Streams,
     stopping: watch::Sender<bool>,
 }
 
@@ -75,8 +78,26 @@ impl App {
             failed_web_logins: FailedLogins::counting_all(failed_logins_per_minute),
             sessions: Sessions::default(),
             streams: Streams::default(),
+            records_requests: true,
+            glances: crate::web::tenants::Glances::default(),
+            web_streams: Streams::default(),
             stopping: watch::Sender::new(false),
         }))
+    }
+
+    /// The same, which records requests of directories or does not.
+    #[must_use]
+    pub fn recording_requests(mut self, records: bool) -> Self {
+        // Nobody else has it yet: it is being made.
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.records_requests = records;
+        }
+        self
+    }
+
+    /// Whether requests of directories are recorded.
+    pub fn records_requests(&self) -> bool {
+        self.0.records_requests
     }
 
     /// The service.
@@ -99,9 +120,19 @@ impl App {
         &self.0.sessions
     }
 
+    /// What was last seen of each tenant.
+    pub fn glances(&self) -> &crate::web::tenants::Glances {
+        &self.0.glances
+    }
+
     /// The streams that go on.
     pub fn streams(&self) -> &Streams {
         &self.0.streams
+    }
+
+    /// The streams of web pages: whoever opens many takes none away from readers of the feed.
+    pub fn web_streams(&self) -> &Streams {
+        &self.0.web_streams
     }
 
     /// Waits for the turn to scan a tenant; none if it does not come in time. The scan holds what
@@ -205,6 +236,7 @@ impl App {
         self.0.limiters.write().unwrap_or_else(PoisonError::into_inner).remove(&tenant);
         self.0.tenant_scans.write().unwrap_or_else(PoisonError::into_inner).remove(&tenant);
         self.0.streams.forget(tenant);
+        self.0.web_streams.forget(tenant);
     }
 
     /// Tells that the service is stopping: long polls end, readiness goes.

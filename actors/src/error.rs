@@ -32,6 +32,9 @@ pub enum ChangeError {
     /// Settings were refused.
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    /// Somebody else changed the settings since they were read.
+    #[error("the settings were changed meanwhile")]
+    SettingsMoved,
     /// Too much is in flight already; try again shortly.
     #[error("too many requests are being worked on")]
     Overloaded,

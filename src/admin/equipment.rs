@@ -1,10 +1,14 @@
 //! `/tenants/{t}/equipment`: who holds what.
 
+use access::Author;
 use access::equipment::parse::{self, InvalidList};
 use access::equipment::{Asset, LIST_BYTES_MAX};
+use actors::Tenant;
+use actors::equipment::upload::Uploaded;
 use axum::extract::{Path, Request, State};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
+use bytes::Bytes;
 
 use super::problem::Problem;
 use super::{Operator, Outcome, open_tenant};
@@ -15,7 +19,7 @@ use crate::openapi::schemas::equipment as schemas;
 
 /// How a list is written.
 #[derive(Clone, Copy)]
-enum Form {
+pub(crate) enum Form {
     Json,
     Csv,
 }
@@ -42,11 +46,24 @@ pub async fn replace(
 ) -> Outcome {
     let tenant = open_tenant(&app, &tenant).await?;
     let form = Form::of(request.headers())?;
+    let body = request.into_body();
+    let read = async { Ok((form, body::read(body, LIST_BYTES_MAX).await?)) };
+    let uploaded = upload(&app, &tenant, author, read).await?;
+    Ok(answer::json(StatusCode::OK, JSON, &uploaded))
+}
+
+/// Takes a list, which `read` reads when its turn has come.
+pub(crate) async fn upload(
+    app: &App,
+    tenant: &Tenant,
+    author: Author,
+    read: impl Future<Output = Result<(Form, Bytes), Problem>>,
+) -> Result<Uploaded, Problem> {
     // One list of a tenant at a time is in memory.
     let turn = tenant.upload_turn().await?;
     // And two of all: waited for with nothing in memory yet, and only by one upload of a tenant.
     let upload = app.upload_permit().await.ok_or_else(Problem::unavailable)?;
-    let bytes = body::read(request.into_body(), LIST_BYTES_MAX).await.map_err(Problem::from)?;
+    let (form, bytes) = read.await?;
     let permits = app.scan_permits(tenant.key()).await.ok_or_else(Problem::unavailable)?;
     let matching = tenant.clone();
     let read = tokio::task::spawn_blocking(move || {
@@ -58,8 +75,7 @@ pub async fn replace(
         Ok::<_, Problem>((list, upload))
     });
     let (list, _upload) = read.await.map_err(|_| Problem::unavailable())??;
-    let uploaded = tenant.replace_equipment(turn, list, author).await?;
-    Ok(answer::json(StatusCode::OK, JSON, &uploaded))
+    Ok(tenant.replace_equipment(turn, list, author).await?)
 }
 
 impl Form {

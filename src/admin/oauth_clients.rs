@@ -3,8 +3,9 @@
 
 use std::net::IpAddr;
 
-use access::TokenId;
 use access::duration::HumanDuration;
+use access::{Author, TokenId};
+use actors::Tenant;
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
@@ -21,20 +22,20 @@ use crate::answer::{self, JSON};
 use crate::app::App;
 
 /// Clients of one tenant.
-const CLIENTS_MAX: usize = 100;
+pub(crate) const CLIENTS_MAX: usize = 100;
 
 /// A client to make.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewOAuthClient, examples(json!({"label": "entra", "expires_in": "365d"})))]
-struct NewClient {
+pub(crate) struct NewClient {
     /// What operators call it.
     #[serde(default)]
     #[schema(max_length = 256)]
-    label: String,
+    pub(crate) label: String,
     /// For how long it is good, such as `365d`; for ever where it is missing.
     #[schema(value_type = Option<String>, pattern = "^[0-9]+(ms|s|m|h|d)$")]
-    expires_in: Option<HumanDuration>,
+    pub(crate) expires_in: Option<HumanDuration>,
 }
 
 /// A client that was made; its secret is shown only here.
@@ -45,21 +46,21 @@ struct NewClient {
     "token_endpoint": "https://sync.example.com/oauth/token", "label": "entra",
     "expires_at": null
 })))]
-struct MadeClient {
+pub(crate) struct MadeClient {
     /// Its id.
     #[schema(value_type = Uuid)]
-    id: TokenId,
+    pub(crate) id: TokenId,
     /// Entra's *Client Identifier*.
-    client_id: String,
+    pub(crate) client_id: String,
     /// Entra's *Client Secret*. It is never shown again.
-    client_secret: String,
+    pub(crate) client_secret: String,
     /// Entra's *Token Endpoint*.
-    token_endpoint: String,
+    pub(crate) token_endpoint: String,
     /// What operators call it.
-    label: String,
+    pub(crate) label: String,
     /// When it ends; null: never.
     #[schema(required)]
-    expires_at: Option<Timestamp>,
+    pub(crate) expires_at: Option<Timestamp>,
 }
 
 /// A client without its secret.
@@ -70,25 +71,25 @@ struct MadeClient {
     "created_at": "2026-03-01T12:00:00Z", "expires_at": null,
     "last_used_at": "2026-03-02T08:00:00Z", "last_used_from": "192.0.2.7"
 })))]
-struct ShownClient {
+pub(crate) struct ShownClient {
     /// Its id.
     #[schema(value_type = Uuid)]
-    id: TokenId,
+    pub(crate) id: TokenId,
     /// What it logs in with.
-    client_id: String,
+    pub(crate) client_id: String,
     /// What operators call it.
-    label: String,
+    pub(crate) label: String,
     /// When it was made.
-    created_at: Timestamp,
+    pub(crate) created_at: Timestamp,
     /// When it ends; null: never.
     #[schema(required)]
-    expires_at: Option<Timestamp>,
+    pub(crate) expires_at: Option<Timestamp>,
     /// When one of its access tokens was used last, to the minute.
     #[schema(required)]
-    last_used_at: Option<Timestamp>,
+    pub(crate) last_used_at: Option<Timestamp>,
     /// The address that it was used from.
     #[schema(value_type = Option<String>, required)]
-    last_used_from: Option<IpAddr>,
+    pub(crate) last_used_from: Option<IpAddr>,
 }
 
 /// Makes a client; its secret is shown only here.
@@ -108,7 +109,19 @@ pub async fn create(
     request: Request,
 ) -> Outcome {
     let tenant = open_tenant(&app, &tenant).await?;
-    let NewClient { label, expires_in } = read_body(request).await?;
+    let new = read_body(request).await?;
+    let made = make(&app, &tenant, &headers, author, new).await?;
+    Ok(answer::json(StatusCode::CREATED, JSON, &made))
+}
+
+pub(crate) async fn make(
+    app: &App,
+    tenant: &Tenant,
+    headers: &HeaderMap,
+    author: Author,
+    new: NewClient,
+) -> Result<MadeClient, Problem> {
+    let NewClient { label, expires_in } = new;
     check_label(&label)?;
     let now = app.service().clock().now();
     let expires_at = expiry(now, expires_in.as_ref())?;
@@ -121,15 +134,14 @@ pub async fn create(
         OAuthClient::make(label, now, expires_at).map_err(|_| Problem::unavailable())?;
     app.service().create_client(tenant.key(), &client, author).await?;
     let client_id = ClientId { tenant: tenant.shared().id.clone(), id: client.id };
-    let made = MadeClient {
+    Ok(MadeClient {
         id: client.id,
         client_id: client_id.to_string(),
         client_secret,
-        token_endpoint: app.token_endpoint(&headers),
+        token_endpoint: app.token_endpoint(headers),
         label: client.label,
         expires_at,
-    };
-    Ok(answer::json(StatusCode::CREATED, JSON, &made))
+    })
 }
 
 /// The clients, without their secrets.
@@ -144,12 +156,21 @@ pub async fn list(
 ) -> Outcome {
     let ListRequest { tenant, limit, after, .. } =
         ListRequest::<TokenId>::read(&app, &tenant, query.as_deref()).await?;
+    let items = listed(&tenant, after, limit.saturating_add(1))?;
+    Ok(page(items, limit, |item| item.id.to_string()))
+}
+
+pub(crate) fn listed(
+    tenant: &Tenant,
+    after: Option<TokenId>,
+    limit: usize,
+) -> Result<Vec<ShownClient>, Problem> {
     let snapshot = tenant.shared().snapshot()?;
     let after = after.map(|after| DocumentKey::id(after.as_bytes()));
-    let clients: Vec<OAuthClient> = snapshot.documents(tenant.key(), after.as_ref(), limit + 1)?;
+    let clients: Vec<OAuthClient> = snapshot.documents(tenant.key(), after.as_ref(), limit)?;
     let mut items = Vec::new();
     for client in clients {
-        let last = last_use(&snapshot, &tenant, client.id)?;
+        let last = last_use(&snapshot, tenant, client.id)?;
         let (last_used_at, last_used_from) = last.map(|last| (last.at, last.from)).unzip();
         let client_id = ClientId { tenant: tenant.shared().id.clone(), id: client.id };
         items.push(ShownClient {
@@ -162,7 +183,7 @@ pub async fn list(
             last_used_from: last_used_from.flatten(),
         });
     }
-    Ok(page(items, limit, |item| item.id.to_string()))
+    Ok(items)
 }
 
 /// Deletes a client: from now on neither it nor its access tokens open anything.
@@ -178,6 +199,16 @@ pub async fn delete(
     Path((tenant, client)): Path<(String, String)>,
 ) -> Outcome {
     let tenant = open_tenant(&app, &tenant).await?;
+    remove(&app, &tenant, &client, author).await?;
+    Ok(answer::empty(StatusCode::NO_CONTENT))
+}
+
+pub(crate) async fn remove(
+    app: &App,
+    tenant: &Tenant,
+    client: &str,
+    author: Author,
+) -> Result<(), Problem> {
     let no_such_client = || Problem::not_found("there is no such client");
     let id = match client.parse::<ClientId>() {
         Ok(whole) if whole.tenant == tenant.shared().id => whole.id,
@@ -185,5 +216,5 @@ pub async fn delete(
     };
     app.service().delete_client(tenant.key(), id, author).await?;
     tenant.shared().token_uses.forget(id);
-    Ok(answer::empty(StatusCode::NO_CONTENT))
+    Ok(())
 }

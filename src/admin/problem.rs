@@ -98,6 +98,16 @@ impl Problem {
         sentence
     }
 
+    /// What is at fault, as a key of the settings or a field, and what is wrong with it; none where
+    /// it is the request as a whole.
+    pub fn field(&self) -> Option<(&str, &str)> {
+        let (before, reason) = self.detail.split_once(": ")?;
+        match self.more.get("key").and_then(Value::as_str) {
+            Some(key) => Some((key, self.detail.strip_prefix(key)?.strip_prefix(": ")?)),
+            None => Some((before, reason)).filter(|_| !before.contains(' ')),
+        }
+    }
+
     /// With one more key.
     #[must_use]
     pub fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
@@ -156,7 +166,9 @@ impl From<ChangeError> for Problem {
             ChangeError::Manual(
                 error @ (ManualError::Locked | ManualError::Disabled | ManualError::Deleted),
             ) => Self::conflict(error.to_string()),
-            error @ ChangeError::HoldClosed => Self::conflict(error.to_string()),
+            error @ (ChangeError::HoldClosed | ChangeError::SettingsMoved) => {
+                Self::conflict(error.to_string())
+            }
             ChangeError::Settings(error) => {
                 Self::unprocessable(error.to_string()).with("key", error.key)
             }

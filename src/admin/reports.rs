@@ -2,6 +2,7 @@
 
 use access::duration::HumanDuration;
 use access::equipment::report::{Item, State as ItemState, to_csv};
+use actors::Tenant;
 use actors::equipment::report::{self, Place, Wanted};
 use axum::extract::{Path, RawQuery, State};
 use axum::http::header::{ACCEPT, CONTENT_DISPOSITION};
@@ -67,25 +68,38 @@ pub async fn disabled_with_equipment(
 ) -> Outcome {
     let ListRequest { tenant, parameters, limit, after } =
         ListRequest::<Place>::read(&app, &tenant, query.as_deref()).await?;
-    let wanted = read_wanted(&parameters)?;
-    let as_csv = prefers_csv(&headers);
-    let limit = if as_csv { CSV_ITEMS_MAX } else { limit };
-    let after = after.filter(|_| !as_csv);
-    let permits = app.scan_permits(tenant.key()).await.ok_or_else(Problem::unavailable)?;
-    let read = tokio::task::spawn_blocking(move || {
-        let (items, next) = report::read(tenant.shared(), &wanted, after, limit)?;
-        drop(permits);
-        if as_csv {
-            return write_csv(&items);
-        }
-        let next_cursor = next.map(|place| place.to_string());
-        Ok(answer::json(StatusCode::OK, JSON, &ReportPage { items, next_cursor }))
-    });
-    read.await.map_err(|_| Problem::unavailable())?
+    let wanted = wanted(&parameters)?;
+    if prefers_csv(&headers) {
+        return as_csv(&app, &tenant, wanted).await;
+    }
+    let (items, next) = read_items(&app, &tenant, wanted, after, limit).await?;
+    let next_cursor = next.map(|place| place.to_string());
+    Ok(answer::json(StatusCode::OK, JSON, &ReportPage { items, next_cursor }))
 }
 
-fn write_csv(items: &[Item]) -> Outcome {
-    let csv = to_csv(items).map_err(|error| {
+/// A piece of the report, and where the next one begins.
+pub(crate) async fn read_items(
+    app: &App,
+    tenant: &Tenant,
+    wanted: Wanted,
+    after: Option<Place>,
+    limit: usize,
+) -> Result<(Vec<Item>, Option<Place>), Problem> {
+    let permits = app.scan_permits(tenant.key()).await.ok_or_else(Problem::unavailable)?;
+    let tenant = tenant.clone();
+    let read = tokio::task::spawn_blocking(move || {
+        let found = report::read(tenant.shared(), &wanted, after, limit);
+        drop(permits);
+        found
+    });
+    Ok(read.await.map_err(|_| Problem::unavailable())??)
+}
+
+/// The whole report as a file.
+pub(crate) async fn as_csv(app: &App, tenant: &Tenant, wanted: Wanted) -> Outcome {
+    let (items, _) = read_items(app, tenant, wanted, None, CSV_ITEMS_MAX).await?;
+    let written = tokio::task::spawn_blocking(move || to_csv(&items));
+    let csv = written.await.map_err(|_| Problem::unavailable())?.map_err(|error| {
         tracing::error!(%error, "a report could not be written as CSV");
         Problem::unavailable()
     })?;
@@ -94,8 +108,10 @@ fn write_csv(items: &[Item]) -> Outcome {
     Ok(answer)
 }
 
-fn read_wanted(parameters: &Parameters) -> Result<Wanted, Problem> {
-    let state = match parameters.get("state") {
+/// What the query asks for.
+pub(crate) fn wanted(parameters: &Parameters) -> Result<Wanted, Problem> {
+    let filled = |name: &str| parameters.get(name).filter(|text| !text.is_empty());
+    let state = match filled("state") {
         None => Some(ItemState::Held),
         Some("all") => None,
         Some(name) => Some(ItemState::from_name(name).ok_or_else(|| {
@@ -105,7 +121,7 @@ fn read_wanted(parameters: &Parameters) -> Result<Wanted, Problem> {
     let min_age = parameters.parse::<HumanDuration>("min_age", "a duration such as 30d")?;
     Ok(Wanted {
         state,
-        manager: parameters.get("manager").map(str::to_owned),
+        manager: filled("manager").map(str::to_owned),
         min_age: min_age.map(|age| age.get()),
     })
 }

@@ -1,9 +1,14 @@
 //! `/tenants/{t}/settings`.
 
+use access::Author;
+use actors::Tenant;
+use actors::service::{Page as ChangesPage, Report as PassReport};
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::StatusCode;
+use serde_json::Value;
 
 use super::page::Paging;
+use super::problem::Problem;
 use super::reconcile::changes_page;
 use super::{Operator, Outcome, open_tenant, read_value};
 use crate::answer::{self, JSON};
@@ -34,8 +39,18 @@ pub async fn patch(
 ) -> Outcome {
     let tenant = open_tenant(&app, &tenant).await?;
     let patch = read_value(request).await?;
-    let settings = tenant.patch_settings(&patch, &author).await?;
+    let settings = change(&tenant, &patch, None, &author).await?;
     Ok(answer::json(StatusCode::OK, JSON, &settings))
+}
+
+/// Changes settings; with a revision, only if the settings are still those of that revision.
+pub(crate) async fn change(
+    tenant: &Tenant,
+    patch: &Value,
+    revision: Option<u64>,
+    author: &Author,
+) -> Result<access::Settings, Problem> {
+    Ok(tenant.patch_settings_at(patch, revision, author).await?)
 }
 
 /// Tells which accounts a merge patch would change, and changes nothing.
@@ -54,6 +69,16 @@ pub async fn preview(
     let tenant = open_tenant(&app, &tenant).await?;
     let page = changes_page(query.as_deref())?;
     let patch = read_value(request).await?;
-    let report = tenant.preview_settings(&patch, page, author).await?;
+    let report = try_out(&tenant, &patch, page, author).await?;
     Ok(answer::json(StatusCode::OK, JSON, &report))
+}
+
+/// Which accounts a merge patch would change.
+pub(crate) async fn try_out(
+    tenant: &Tenant,
+    patch: &Value,
+    page: ChangesPage,
+    author: Author,
+) -> Result<PassReport, Problem> {
+    Ok(tenant.preview_settings(patch, page, author).await?)
 }

@@ -1,6 +1,7 @@
 //! `/tenants`: make, show, list, delete.
 
-use access::TenantId;
+use access::{Author, TenantId};
+use actors::Tenant;
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
@@ -20,13 +21,13 @@ const NAME_CHARS_MAX: usize = 256;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(examples(json!({"id": "acme", "name": "Acme Corp"})))]
-struct NewTenant {
+pub(crate) struct NewTenant {
     /// How it is called in paths.
     #[schema(pattern = "^[a-z0-9-]{1,63}$")]
-    id: String,
+    pub(crate) id: String,
     /// How people call it; the id where it is missing.
     #[schema(min_length = 1, max_length = 256)]
-    name: Option<String>,
+    pub(crate) name: Option<String>,
 }
 
 /// Where a directory pushes to.
@@ -63,11 +64,11 @@ struct ShownTenant {
 
 /// Where a directory pushes to, and what it logs in with.
 #[derive(Serialize, ToSchema)]
-struct Access {
+pub(crate) struct Access {
     /// Entra's *Tenant URL*.
-    endpoint: String,
+    pub(crate) endpoint: String,
     /// Entra's *Secret Token*. It is never shown again.
-    token: String,
+    pub(crate) token: String,
 }
 
 /// A tenant that was just made.
@@ -76,13 +77,13 @@ struct Access {
     "id": "acme", "name": "Acme Corp",
     "scim": {"endpoint": "https://slackwater.example.com/scim/v2/acme", "token": "sw_…"}
 })))]
-struct MadeTenant {
+pub(crate) struct MadeTenant {
     /// How it is called in paths.
     #[schema(value_type = String)]
-    id: TenantId,
+    pub(crate) id: TenantId,
     /// How people call it.
-    name: String,
-    scim: Access,
+    pub(crate) name: String,
+    pub(crate) scim: Access,
 }
 
 /// Makes a tenant. Its token is shown only here.
@@ -99,7 +100,18 @@ pub async fn create(
     headers: HeaderMap,
     request: Request,
 ) -> Outcome {
-    let NewTenant { id, name } = read_body(request).await?;
+    let new = read_body(request).await?;
+    let made = make(&app, &headers, author, new).await?;
+    Ok(answer::json(StatusCode::CREATED, JSON, &made))
+}
+
+pub(crate) async fn make(
+    app: &App,
+    headers: &HeaderMap,
+    author: Author,
+    new: NewTenant,
+) -> Result<MadeTenant, Problem> {
+    let NewTenant { id, name } = new;
     let id: TenantId =
         id.parse().map_err(|error| Problem::unprocessable(format!("id: {error}")))?;
     let name = name.unwrap_or_else(|| id.to_string());
@@ -111,9 +123,8 @@ pub async fn create(
     let (token, text) =
         store::token::make("first".to_owned(), now, None).map_err(|_| Problem::unavailable())?;
     app.service().create_tenant(id.clone(), name.clone(), token, author).await?;
-    let endpoint = app.scim_endpoint(&headers, &id);
-    let body = MadeTenant { id, name, scim: Access { endpoint, token: text } };
-    Ok(answer::json(StatusCode::CREATED, JSON, &body))
+    let endpoint = app.scim_endpoint(headers, &id);
+    Ok(MadeTenant { id, name, scim: Access { endpoint, token: text } })
 }
 
 /// All tenants.
@@ -164,9 +175,14 @@ pub async fn delete(
     Path(tenant): Path<String>,
 ) -> Outcome {
     let live = open_tenant(&app, &tenant).await?;
-    app.service().delete_tenant(&live.shared().id, author).await?;
-    app.forget(live.key());
+    remove(&app, &live, author).await?;
     Ok(answer::empty(StatusCode::NO_CONTENT))
+}
+
+pub(crate) async fn remove(app: &App, tenant: &Tenant, author: Author) -> Result<(), Problem> {
+    app.service().delete_tenant(&tenant.shared().id, author).await?;
+    app.forget(tenant.key());
+    Ok(())
 }
 
 fn shown(app: &App, headers: &HeaderMap, tenant: store::tenant::Tenant) -> ShownTenant {

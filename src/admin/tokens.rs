@@ -4,9 +4,9 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use access::TokenId;
 use access::duration::HumanDuration;
 use access::wave::later;
+use access::{Author, TokenId};
 use actors::Tenant;
 use actors::token_uses::TokenUse;
 use axum::extract::{Path, RawQuery, Request, State};
@@ -24,30 +24,30 @@ use crate::answer::{self, JSON};
 use crate::app::App;
 
 /// Live and expired tokens of one tenant.
-const TOKENS_MAX: usize = 100;
+pub(crate) const TOKENS_MAX: usize = 100;
 /// Characters in a label.
 const LABEL_CHARS_MAX: usize = 256;
 /// How long a token that is replaced still counts, unless it is said otherwise.
 const OVERLAP: Duration = Duration::from_hours(24);
 
 /// A token to make.
-#[derive(Deserialize, ToSchema)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(examples(json!({"label": "second", "expires_in": "365d"})))]
-struct NewToken {
+pub(crate) struct NewToken {
     /// What operators call it.
     #[serde(default)]
     #[schema(max_length = 256)]
-    label: String,
+    pub(crate) label: String,
     /// For how long it is good, such as `365d`; for ever where it is missing.
     #[schema(value_type = Option<String>, pattern = "^[0-9]+(ms|s|m|h|d)$")]
-    expires_in: Option<HumanDuration>,
+    pub(crate) expires_in: Option<HumanDuration>,
     /// The token that this one takes the place of.
     #[schema(format = "uuid")]
-    replaces: Option<String>,
+    pub(crate) replaces: Option<String>,
     /// How long that one still counts: 24 h, or such as `7d`.
     #[schema(value_type = Option<String>, pattern = "^[0-9]+(ms|s|m|h|d)$")]
-    overlap: Option<HumanDuration>,
+    pub(crate) overlap: Option<HumanDuration>,
 }
 
 /// A token, without its secret.
@@ -57,23 +57,23 @@ struct NewToken {
     "created_at": "2026-03-01T12:00:00Z", "expires_at": null,
     "last_used_at": "2026-03-02T08:00:00Z", "last_used_from": "192.0.2.7"
 })))]
-struct ShownToken {
+pub(crate) struct ShownToken {
     /// Its public half.
     #[schema(value_type = Uuid)]
-    id: TokenId,
+    pub(crate) id: TokenId,
     /// What operators call it.
-    label: String,
+    pub(crate) label: String,
     /// When it was made.
-    created_at: Timestamp,
+    pub(crate) created_at: Timestamp,
     /// When it ends; null: never.
     #[schema(required)]
-    expires_at: Option<Timestamp>,
+    pub(crate) expires_at: Option<Timestamp>,
     /// When it was used last, to the minute.
     #[schema(required)]
-    last_used_at: Option<Timestamp>,
+    pub(crate) last_used_at: Option<Timestamp>,
     /// The address that it was used from.
     #[schema(value_type = Option<String>, required)]
-    last_used_from: Option<IpAddr>,
+    pub(crate) last_used_from: Option<IpAddr>,
 }
 
 /// A token that was just made.
@@ -82,33 +82,33 @@ struct ShownToken {
     "id": "01990a5d-ac96-774b-bcce-b302099a8057", "label": "second",
     "created_at": "2026-03-01T12:00:00Z", "expires_at": "2027-03-01T12:00:00Z", "token": "sw_…"
 })))]
-struct MadeToken {
+pub(crate) struct MadeToken {
     /// Its public half.
     #[schema(value_type = Uuid)]
-    id: TokenId,
+    pub(crate) id: TokenId,
     /// What operators call it.
-    label: String,
+    pub(crate) label: String,
     /// When it was made.
-    created_at: Timestamp,
+    pub(crate) created_at: Timestamp,
     /// When it ends; null: never.
     #[schema(required)]
-    expires_at: Option<Timestamp>,
+    pub(crate) expires_at: Option<Timestamp>,
     /// Entra's *Secret Token*. It is never shown again.
-    token: String,
+    pub(crate) token: String,
     /// The token that it replaces, and when that one ends.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    replaces: Option<ReplacedToken>,
+    pub(crate) replaces: Option<ReplacedToken>,
 }
 
 /// A token that another one replaces.
 #[derive(Serialize, ToSchema)]
-struct ReplacedToken {
+pub(crate) struct ReplacedToken {
     /// Its public half.
     #[schema(value_type = Uuid)]
-    id: TokenId,
+    pub(crate) id: TokenId,
     /// When it ends.
-    expires_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
 }
 
 /// Makes a token; it is shown only here.
@@ -126,13 +126,24 @@ pub async fn create(
     request: Request,
 ) -> Outcome {
     let tenant = open_tenant(&app, &tenant).await?;
-    let NewToken { label, expires_in, replaces, overlap } = read_body(request).await?;
+    let new = read_body(request).await?;
+    let made = make(&app, &tenant, author, new).await?;
+    Ok(answer::json(StatusCode::CREATED, JSON, &made))
+}
+
+pub(crate) async fn make(
+    app: &App,
+    tenant: &Tenant,
+    author: Author,
+    new: NewToken,
+) -> Result<MadeToken, Problem> {
+    let NewToken { label, expires_in, replaces, overlap } = new;
     check_label(&label)?;
     let now = app.service().clock().now();
     let expires_at = expiry(now, expires_in.as_ref())?;
     let snapshot = tenant.shared().snapshot()?;
     let replaced = match (&replaces, &overlap) {
-        (Some(id), overlap) => Some(replaced(&snapshot, &tenant, id, overlap.as_ref(), now)?),
+        (Some(id), overlap) => Some(replaced(&snapshot, tenant, id, overlap.as_ref(), now)?),
         (None, Some(_)) => {
             return Err(Problem::unprocessable("overlap: expected replaces beside it"));
         }
@@ -154,7 +165,7 @@ pub async fn create(
         }
         None => app.service().create_token(tenant.key(), token, author).await?,
     }
-    Ok(answer::json(StatusCode::CREATED, JSON, &made))
+    Ok(made)
 }
 
 /// The tokens, without their secrets.
@@ -169,13 +180,22 @@ pub async fn list(
 ) -> Outcome {
     let ListRequest { tenant, limit, after, .. } =
         ListRequest::<TokenId>::read(&app, &tenant, query.as_deref()).await?;
+    let items = listed(&tenant, after, limit.saturating_add(1))?;
+    Ok(page(items, limit, |item| item.id.to_string()))
+}
+
+pub(crate) fn listed(
+    tenant: &Tenant,
+    after: Option<TokenId>,
+    limit: usize,
+) -> Result<Vec<ShownToken>, Problem> {
     let snapshot = tenant.shared().snapshot()?;
     let mut items = Vec::new();
-    for token in snapshot.tokens(tenant.key(), after, limit + 1)? {
-        let last = last_use(&snapshot, &tenant, token.id)?;
+    for token in snapshot.tokens(tenant.key(), after, limit)? {
+        let last = last_use(&snapshot, tenant, token.id)?;
         items.push(ShownToken::new(&token, last));
     }
-    Ok(page(items, limit, |item| item.id.to_string()))
+    Ok(items)
 }
 
 /// Deletes a token: from now on it opens nothing.
@@ -189,10 +209,20 @@ pub async fn delete(
     Path((tenant, token)): Path<(String, String)>,
 ) -> Outcome {
     let tenant = open_tenant(&app, &tenant).await?;
+    remove(&app, &tenant, &token, author).await?;
+    Ok(answer::empty(StatusCode::NO_CONTENT))
+}
+
+pub(crate) async fn remove(
+    app: &App,
+    tenant: &Tenant,
+    token: &str,
+    author: Author,
+) -> Result<(), Problem> {
     let token = token.parse().map_err(|_| Problem::not_found("there is no such token"))?;
     app.service().delete_token(tenant.key(), token, author).await?;
     tenant.shared().token_uses.forget(token);
-    Ok(answer::empty(StatusCode::NO_CONTENT))
+    Ok(())
 }
 
 /// The last use of a token or an OAuth client that is known.

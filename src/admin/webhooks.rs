@@ -1,10 +1,10 @@
 //! `/tenants/{t}/webhooks`: who is told of changes, and what came of it.
 
-mod shapes;
+pub(crate) mod shapes;
 
 use access::duration::HumanDuration;
 use access::webhook::{Delivery, DeliveryState, Position, Webhook};
-use access::{EventType, WebhookId};
+use access::{Author, EventType, WebhookId};
 use actors::Tenant;
 use actors::service::webhooks::{NewWebhook, Replay, WebhookPatch, is_failing, overlap_ends};
 use axum::extract::{Path, RawQuery, Request, State};
@@ -38,12 +38,22 @@ pub async fn create(
     request: Request,
 ) -> Outcome {
     let tenant = open_tenant(&app, &tenant).await?;
-    let Create { url, types, requests_per_second, after } = read_body(request).await?;
+    let new = read_body(request).await?;
+    let made = make(&app, &tenant, author, new).await?;
+    Ok(answer::json(StatusCode::CREATED, JSON, &made))
+}
+
+pub(crate) async fn make(
+    app: &App,
+    tenant: &Tenant,
+    author: Author,
+    new: Create,
+) -> Result<ShownWebhook, Problem> {
+    let Create { url, types, requests_per_second, after } = new;
     let new = NewWebhook { url, types: distinct(types), requests_per_second, after };
     let (webhook, secret) = tenant.create_webhook(new, author).await?;
     let (_, position) = tenant.webhook(webhook.id)?;
-    let shown = shown(&app, &tenant, webhook, position, Some(secret))?;
-    Ok(answer::json(StatusCode::CREATED, JSON, &shown))
+    shown(app, tenant, webhook, position, Some(secret))
 }
 
 /// The webhooks, oldest first.
@@ -58,11 +68,20 @@ pub async fn list(
 ) -> Outcome {
     let ListRequest { tenant, limit, after, .. } =
         ListRequest::<WebhookId>::read(&app, &tenant, query.as_deref()).await?;
+    let items = listed(&app, &tenant, after)?;
+    Ok(page(items, limit, |item| item.id.to_string()))
+}
+
+/// All webhooks after this one; a tenant has few.
+pub(crate) fn listed(
+    app: &App,
+    tenant: &Tenant,
+    after: Option<WebhookId>,
+) -> Result<Vec<ShownWebhook>, Problem> {
     let mut webhooks = tenant.webhooks()?;
     webhooks.retain(|(webhook, _)| after.is_none_or(|after| webhook.id > after));
-    let show = |(webhook, position)| shown(&app, &tenant, webhook, position, None);
-    let items = webhooks.into_iter().map(show).collect::<Result<Vec<_>, _>>()?;
-    Ok(page(items, limit, |item| item.id.to_string()))
+    let show = |(webhook, position)| shown(app, tenant, webhook, position, None);
+    webhooks.into_iter().map(show).collect()
 }
 
 /// One webhook, and how far it has come.
@@ -75,8 +94,12 @@ pub async fn show(
     Path((tenant, webhook)): Path<(String, String)>,
 ) -> Outcome {
     let tenant = open_tenant(&app, &tenant).await?;
-    let (webhook, position) = tenant.webhook(read_id(&webhook)?)?;
-    Ok(answer::json(StatusCode::OK, JSON, &shown(&app, &tenant, webhook, position, None)?))
+    Ok(answer::json(StatusCode::OK, JSON, &find(&app, &tenant, &webhook)?))
+}
+
+pub(crate) fn find(app: &App, tenant: &Tenant, webhook: &str) -> Result<ShownWebhook, Problem> {
+    let (webhook, position) = tenant.webhook(read_id(webhook)?)?;
+    shown(app, tenant, webhook, position, None)
 }
 
 /// Changes a webhook; a new secret is shown only here.
@@ -95,8 +118,19 @@ pub async fn patch(
     request: Request,
 ) -> Outcome {
     let tenant = open_tenant(&app, &tenant).await?;
-    let id = read_id(&webhook)?;
-    let patch: Patch = read_body(request).await?;
+    let patch = read_body(request).await?;
+    let changed = change(&app, &tenant, &webhook, author, patch).await?;
+    Ok(answer::json(StatusCode::OK, JSON, &changed))
+}
+
+pub(crate) async fn change(
+    app: &App,
+    tenant: &Tenant,
+    webhook: &str,
+    author: Author,
+    patch: Patch,
+) -> Result<ShownWebhook, Problem> {
+    let id = read_id(webhook)?;
     let overlap = patch.rotate_overlap.as_ref().map(HumanDuration::get);
     if overlap.is_some_and(|overlap| overlap.as_secs() > ROTATE_OVERLAP_SECONDS_MAX) {
         return Err(Problem::unprocessable("rotate_overlap: expected at most 30d"));
@@ -111,7 +145,7 @@ pub async fn patch(
     };
     let (webhook, secret) = tenant.patch_webhook(id, patch, author).await?;
     let (_, position) = tenant.webhook(id)?;
-    Ok(answer::json(StatusCode::OK, JSON, &shown(&app, &tenant, webhook, position, secret)?))
+    shown(app, tenant, webhook, position, secret)
 }
 
 /// Deletes a webhook: nothing is sent any more.
@@ -125,8 +159,13 @@ pub async fn delete(
     Path((tenant, webhook)): Path<(String, String)>,
 ) -> Outcome {
     let tenant = open_tenant(&app, &tenant).await?;
-    tenant.delete_webhook(read_id(&webhook)?, author).await?;
+    remove(&tenant, &webhook, author).await?;
     Ok(answer::empty(StatusCode::NO_CONTENT))
+}
+
+pub(crate) async fn remove(tenant: &Tenant, webhook: &str, author: Author) -> Result<(), Problem> {
+    tenant.delete_webhook(read_id(webhook)?, author).await?;
+    Ok(())
 }
 
 /// Sends a sample now, and shows the answer.
@@ -142,15 +181,18 @@ pub async fn test(
     Path((tenant, webhook)): Path<(String, String)>,
 ) -> Outcome {
     let tenant = open_tenant(&app, &tenant).await?;
-    let report = tenant.test_webhook(read_id(&webhook)?).await?;
-    let shown = ShownTest {
+    Ok(answer::json(StatusCode::OK, JSON, &try_out(&tenant, &webhook).await?))
+}
+
+pub(crate) async fn try_out(tenant: &Tenant, webhook: &str) -> Result<ShownTest, Problem> {
+    let report = tenant.test_webhook(read_id(webhook)?).await?;
+    Ok(ShownTest {
         delivered: report.delivered,
         status: report.status,
         duration_ms: u64::try_from(report.duration.as_millis()).unwrap_or(u64::MAX),
         body: String::from_utf8_lossy(&report.body).into_owned(),
         error: report.error,
-    };
-    Ok(answer::json(StatusCode::OK, JSON, &shown))
+    })
 }
 
 /// What was delivered lately, what waits, and what was given up; newest first.
@@ -166,7 +208,21 @@ pub async fn deliveries(
 ) -> Outcome {
     let ListRequest { tenant, parameters, limit, after } =
         ListRequest::<u64>::read(&app, &tenant, query.as_deref()).await?;
-    let state = match parameters.get("state") {
+    let state = parameters.get("state");
+    let items = delivered(&app, &tenant, &webhook, state, after, limit.saturating_add(1)).await?;
+    Ok(page(items, limit, |item| item.seq.to_string()))
+}
+
+/// Deliveries in this state, or any; newest first, before the entry `after`.
+pub(crate) async fn delivered(
+    app: &App,
+    tenant: &Tenant,
+    webhook: &str,
+    state: Option<&str>,
+    after: Option<u64>,
+    limit: usize,
+) -> Result<Vec<ShownDelivery>, Problem> {
+    let state = match state {
         None => None,
         Some("delivered") => Some(DeliveryState::Delivered),
         Some("waiting") => Some(DeliveryState::Waiting),
@@ -175,17 +231,16 @@ pub async fn deliveries(
             return Err(Problem::bad_request("state: expected delivered, waiting or dead"));
         }
     };
-    let id = read_id(&webhook)?;
+    let (id, tenant) = (read_id(webhook)?, tenant.clone());
     // Of one state there may be few among many.
     let permits = app.scan_permits(tenant.key()).await.ok_or_else(Problem::unavailable)?;
     let read = tokio::task::spawn_blocking(move || {
-        let found = tenant.deliveries(id, state, after, limit + 1);
+        let found = tenant.deliveries(id, state, after, limit);
         drop(permits);
         found
     });
     let found = read.await.map_err(|_| Problem::unavailable())??;
-    let items: Vec<ShownDelivery> = found.into_iter().map(shown_delivery).collect();
-    Ok(page(items, limit, |item| item.seq.to_string()))
+    Ok(found.into_iter().map(shown_delivery).collect())
 }
 
 /// Delivers again: all entries after one, or what was given up.
@@ -204,15 +259,26 @@ pub async fn replay(
     request: Request,
 ) -> Outcome {
     let tenant = open_tenant(&app, &tenant).await?;
-    let id = read_id(&webhook)?;
-    let replay = match read_body(request).await? {
+    let wanted = read_body(request).await?;
+    let shown = deliver_again(&app, &tenant, &webhook, wanted).await?;
+    Ok(answer::json(StatusCode::OK, JSON, &shown))
+}
+
+pub(crate) async fn deliver_again(
+    app: &App,
+    tenant: &Tenant,
+    webhook: &str,
+    wanted: ReplayBody,
+) -> Result<ShownWebhook, Problem> {
+    let id = read_id(webhook)?;
+    let replay = match wanted {
         ReplayBody { after: Some(after), dead_letters: false } => Replay::After(after),
         ReplayBody { after: None, dead_letters: true } => Replay::DeadLetters,
         _ => return Err(Problem::unprocessable("after: expected this or dead_letters: true")),
     };
     tenant.replay_webhook(id, replay).await?;
     let (webhook, position) = tenant.webhook(id)?;
-    Ok(answer::json(StatusCode::OK, JSON, &shown(&app, &tenant, webhook, position, None)?))
+    shown(app, tenant, webhook, position, None)
 }
 
 fn read_id(text: &str) -> Result<WebhookId, Problem> {

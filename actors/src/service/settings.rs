@@ -28,8 +28,18 @@ impl Tenant {
         patch: &Value,
         author: &Author,
     ) -> Result<Settings, ChangeError> {
+        self.patch_settings_at(patch, None, author).await
+    }
+
+    /// The same; with a revision of the settings, only where they are still of that revision.
+    pub async fn patch_settings_at(
+        &self,
+        patch: &Value,
+        revision: Option<u64>,
+        author: &Author,
+    ) -> Result<Settings, ChangeError> {
         let shared = self.shared();
-        let settings = attempt!(ATTEMPTS_MAX, self.try_patch_settings(patch, author))?;
+        let settings = attempt!(ATTEMPTS_MAX, self.try_patch_settings(patch, revision, author))?;
         shared.reload_config()?;
         shared.housekeeper_goes_round();
         shared.tell_reporter(ReporterMessage::SettingsChanged);
@@ -82,10 +92,14 @@ impl Tenant {
     async fn try_patch_settings(
         &self,
         patch: &Value,
+        revision: Option<u64>,
         author: &Author,
     ) -> Result<Result<Settings, Refusal>, ChangeError> {
         let shared = self.shared();
         let (config, settings, bindings) = self.patched(patch)?;
+        if revision.is_some_and(|revision| revision != config.settings_revision) {
+            return Err(ChangeError::SettingsMoved);
+        }
         if settings == config.settings && bindings == config.bindings {
             return Ok(Ok(settings));
         }

@@ -19,50 +19,50 @@ use crate::openapi::schemas;
     "url": "https://hooks.example/slackwater", "types": ["account.role_changed"],
     "requests_per_second": 10, "after": 0
 })))]
-pub(super) struct Create {
+pub(crate) struct Create {
     /// Where to send: `https`, and no address of a private network unless the service allows it.
     #[schema(min_length = 1, max_length = 2048)]
-    pub(super) url: String,
+    pub(crate) url: String,
     /// Event types; all where there are none.
     #[serde(default)]
     #[schema(value_type = Vec<EventName>)]
-    pub(super) types: Vec<EventType>,
+    pub(crate) types: Vec<EventType>,
     /// How many requests are sent in a second at most.
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 10000)]
-    pub(super) requests_per_second: Option<NonZeroU32>,
+    pub(crate) requests_per_second: Option<NonZeroU32>,
     /// Begin after this entry of the feed; with what comes from now on where it is missing.
-    pub(super) after: Option<u64>,
+    pub(crate) after: Option<u64>,
 }
 
 /// What to change of a webhook.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = WebhookPatch, examples(json!({"rotate_secret": true, "rotate_overlap": "1d"})))]
-pub(super) struct Patch {
+pub(crate) struct Patch {
     /// Where to send.
     #[schema(min_length = 1, max_length = 2048)]
-    pub(super) url: Option<String>,
+    pub(crate) url: Option<String>,
     /// Event types; all where there are none.
     #[schema(value_type = Option<Vec<EventName>>)]
-    pub(super) types: Option<Vec<EventType>>,
+    pub(crate) types: Option<Vec<EventType>>,
     /// Whether anything is sent.
-    pub(super) state: Option<WantedState>,
+    pub(crate) state: Option<WantedState>,
     /// Whether to make a new secret.
     #[serde(default)]
-    pub(super) rotate_secret: bool,
+    pub(crate) rotate_secret: bool,
     /// How long the old secret signs too, such as `1d`; at most 30 d.
     #[schema(value_type = Option<String>, pattern = "^[0-9]+(ms|s|m|h|d)$")]
-    pub(super) rotate_overlap: Option<HumanDuration>,
+    pub(crate) rotate_overlap: Option<HumanDuration>,
     /// How many requests are sent in a second at most.
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 10000)]
-    pub(super) requests_per_second: Option<NonZeroU32>,
+    pub(crate) requests_per_second: Option<NonZeroU32>,
 }
 
 /// Whether anything is to be sent.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = WantedWebhookState)]
-pub(super) enum WantedState {
+pub(crate) enum WantedState {
     /// It is; `enabled` says the same.
     #[serde(alias = "enabled")]
     Active,
@@ -74,19 +74,19 @@ pub(super) enum WantedState {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Replay, examples(json!({"after": 7})))]
-pub(super) struct ReplayBody {
+pub(crate) struct ReplayBody {
     /// All entries after this one.
-    pub(super) after: Option<u64>,
+    pub(crate) after: Option<u64>,
     /// What was given up.
     #[serde(default)]
-    pub(super) dead_letters: bool,
+    pub(crate) dead_letters: bool,
 }
 
 /// Which deliveries are asked for.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "describes what is read by name")]
-pub(super) struct DeliveriesQuery {
+pub(crate) struct DeliveriesQuery {
     /// In this state.
     #[param(inline, nullable = false)]
     state: Option<schemas::DeliveryState>,
@@ -102,55 +102,55 @@ pub(super) struct DeliveriesQuery {
     "last_success_at": "2026-03-01T12:05:00Z", "last_failure_at": null, "last_error": null,
     "circuit_open_since": null, "old_secret_until": null
 })))]
-pub(super) struct ShownWebhook {
+pub(crate) struct ShownWebhook {
     /// Its id.
     #[schema(value_type = Uuid)]
-    pub(super) id: WebhookId,
+    pub(crate) id: WebhookId,
     /// Where it sends.
-    pub(super) url: String,
+    pub(crate) url: String,
     /// Event types; all where there are none.
     #[schema(value_type = Vec<EventName>)]
-    pub(super) types: Vec<EventType>,
+    pub(crate) types: Vec<EventType>,
     /// `active`, `failing` or `disabled`.
-    pub(super) state: &'static str,
+    pub(crate) state: &'static str,
     /// Why it is not `active`.
     #[schema(required)]
-    pub(super) reason: Option<String>,
+    pub(crate) reason: Option<String>,
     /// Since when nothing is sent.
     #[schema(required)]
-    pub(super) disabled_since: Option<Timestamp>,
+    pub(crate) disabled_since: Option<Timestamp>,
     /// How many requests are sent in a second at most.
     #[schema(value_type = u32, minimum = 1)]
-    pub(super) requests_per_second: NonZeroU32,
+    pub(crate) requests_per_second: NonZeroU32,
     /// When it was made.
-    pub(super) created_at: Timestamp,
+    pub(crate) created_at: Timestamp,
     /// All entries up to this one are done with, or stand among the deliveries.
-    pub(super) delivered_to: u64,
+    pub(crate) delivered_to: u64,
     /// Entries of the feed after that.
-    pub(super) behind: u64,
+    pub(crate) behind: u64,
     /// Deliveries that are tried again.
-    pub(super) waiting: usize,
+    pub(crate) waiting: usize,
     /// Deliveries that were given up.
-    pub(super) dead: usize,
+    pub(crate) dead: usize,
     /// When the receiver took something last.
     #[schema(required)]
-    pub(super) last_success_at: Option<Timestamp>,
+    pub(crate) last_success_at: Option<Timestamp>,
     /// When it last did not.
     #[schema(required)]
-    pub(super) last_failure_at: Option<Timestamp>,
+    pub(crate) last_failure_at: Option<Timestamp>,
     /// Why it did not.
     #[schema(required)]
-    pub(super) last_error: Option<String>,
+    pub(crate) last_error: Option<String>,
     /// Since when only single deliveries are tried.
     #[schema(required)]
-    pub(super) circuit_open_since: Option<Timestamp>,
+    pub(crate) circuit_open_since: Option<Timestamp>,
     /// Until when the secret before the current one signs too.
     #[schema(required)]
-    pub(super) old_secret_until: Option<Timestamp>,
+    pub(crate) old_secret_until: Option<Timestamp>,
     /// What it signs with. Shown only when it is made.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    pub(super) secret: Option<String>,
+    pub(crate) secret: Option<String>,
 }
 
 /// A delivery of one entry of the feed.
@@ -161,34 +161,34 @@ pub(super) struct ShownWebhook {
     "last_status": 500, "last_error": "the receiver answered 500",
     "next_attempt_at": "2026-03-01T12:05:00Z", "delivered_at": null
 })))]
-pub(super) struct ShownDelivery {
+pub(crate) struct ShownDelivery {
     /// The entry's number in the feed.
-    pub(super) seq: u64,
+    pub(crate) seq: u64,
     /// The entry's id, which is the message's.
-    pub(super) event_id: String,
+    pub(crate) event_id: String,
     /// The entry's type.
     #[serde(rename = "type")]
-    pub(super) kind: String,
+    pub(crate) kind: String,
     /// The account that it is about, if it is about one.
     #[schema(required)]
-    pub(super) account: Option<String>,
+    pub(crate) account: Option<String>,
     /// What has become of it.
     #[schema(value_type = schemas::DeliveryState)]
-    pub(super) state: DeliveryState,
+    pub(crate) state: DeliveryState,
     /// How often it was tried.
-    pub(super) attempts: usize,
+    pub(crate) attempts: usize,
     /// What the receiver answered last.
     #[schema(required)]
-    pub(super) last_status: Option<u16>,
+    pub(crate) last_status: Option<u16>,
     /// Why it was not taken.
     #[schema(required)]
-    pub(super) last_error: Option<String>,
+    pub(crate) last_error: Option<String>,
     /// When it is tried next.
     #[schema(required)]
-    pub(super) next_attempt_at: Option<Timestamp>,
+    pub(crate) next_attempt_at: Option<Timestamp>,
     /// When it was taken.
     #[schema(required)]
-    pub(super) delivered_at: Option<Timestamp>,
+    pub(crate) delivered_at: Option<Timestamp>,
 }
 
 /// What came of a test.
@@ -196,17 +196,17 @@ pub(super) struct ShownDelivery {
 #[schema(as = WebhookTest, examples(json!({
     "delivered": true, "status": 200, "duration_ms": 12, "body": "ok", "error": null
 })))]
-pub(super) struct ShownTest {
+pub(crate) struct ShownTest {
     /// Whether the receiver took it.
-    pub(super) delivered: bool,
+    pub(crate) delivered: bool,
     /// What it answered.
     #[schema(required)]
-    pub(super) status: Option<u16>,
+    pub(crate) status: Option<u16>,
     /// How long it took, in milliseconds.
-    pub(super) duration_ms: u64,
+    pub(crate) duration_ms: u64,
     /// The beginning of its answer.
-    pub(super) body: String,
+    pub(crate) body: String,
     /// Why it was not taken.
     #[schema(required)]
-    pub(super) error: Option<String>,
+    pub(crate) error: Option<String>,
 }

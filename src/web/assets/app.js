@@ -86,11 +86,10 @@ function followChanges() {
       for (const open of old.querySelectorAll("details[open][id]")) {
         now.querySelector(`#${CSS.escape(open.id)}`)?.setAttribute("open", "");
       }
-      const before = [...old.querySelectorAll("time[data-local]")].length;
       const adopted = document.adoptNode(now);
       localTimes(adopted);
       copyButtons(adopted);
-      if (before === 0 && old.isEqualNode(adopted)) continue;
+      if (old.isEqualNode(adopted)) continue;
       const scrolls = [...old.querySelectorAll(".scroll")].map((part) => part.scrollLeft);
       old.replaceWith(adopted);
       adopted.querySelectorAll(".scroll").forEach((part, place) => { part.scrollLeft = scrolls[place] ?? 0; });
@@ -98,15 +97,25 @@ function followChanges() {
     document.dispatchEvent(new CustomEvent("swapped"));
   }
 
-  const events = new EventSource(from);
-  events.addEventListener("open", () => { if (sign) sign.hidden = false; });
-  events.addEventListener("error", () => { if (sign) sign.hidden = true; });
-  events.addEventListener("changed", () => {
-    if (waiting || document.hidden) return;
-    waiting = true;
-    setTimeout(() => { swap().catch(() => {}); }, Math.max(0, asked + gap - Date.now()));
-  });
-  addEventListener("pagehide", () => events.close());
+  const show = (isLive) => { if (sign) sign.hidden = !isLive; };
+  let events = null;
+  function follow() {
+    events?.close();
+    show(false);
+    // A browser opens six connections to a site: a tab that nobody looks at takes none.
+    if (document.hidden) return;
+    events = new EventSource(from);
+    events.addEventListener("open", () => show(true));
+    events.addEventListener("error", () => show(false));
+    events.addEventListener("changed", () => {
+      if (waiting) return;
+      waiting = true;
+      setTimeout(() => { swap().catch(() => {}); }, Math.max(0, asked + gap - Date.now()));
+    });
+  }
+  document.addEventListener("visibilitychange", follow);
+  addEventListener("pagehide", () => events?.close());
+  follow();
 }
 
 document.addEventListener("DOMContentLoaded", () => {
