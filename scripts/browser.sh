@@ -25,6 +25,9 @@ missing_packages() {
     echo nodejs
   fi
   command -v npm >/dev/null || echo npm
+  # Names in other scripts than our own are to be seen on the screenshots.
+  [ -n "$(fc-list :lang=zh 2>/dev/null)" ] || echo fontconfig fonts-wqy-microhei
+  [ -n "$(fc-list :lang=hi 2>/dev/null)" ] || echo fonts-lohit-deva
 }
 
 prepare() {
