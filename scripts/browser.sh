@@ -21,7 +21,7 @@ tests=tests/browser
 # What is missing, as Debian packages.
 missing_packages() {
   command -v chromium >/dev/null || echo chromium
-  if ! node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20)' 2>/dev/null; then
+  if ! node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' 2>/dev/null; then
     echo nodejs
   fi
   command -v npm >/dev/null || echo npm
