@@ -1,6 +1,7 @@
 //! The web pages, as a browser asks for them: who is let in, and what is refused.
 
 mod browser;
+mod requests;
 mod routes;
 mod setup;
 
