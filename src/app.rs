@@ -46,6 +46,7 @@ struct Inner {
     sessions: Sessions,
     streams: Streams,
     records_requests: bool,
+    glances: crate::web::tenants::Glances,
     web_streams: Streams,
     stopping: watch::Sender<bool>,
 }
@@ -78,6 +79,7 @@ impl App {
             sessions: Sessions::default(),
             streams: Streams::default(),
             records_requests: true,
+            glances: crate::web::tenants::Glances::default(),
             web_streams: Streams::default(),
             stopping: watch::Sender::new(false),
         }))
@@ -116,6 +118,11 @@ impl App {
     /// Who is logged in on the web page.
     pub fn sessions(&self) -> &Sessions {
         &self.0.sessions
+    }
+
+    /// What was last seen of each tenant.
+    pub fn glances(&self) -> &crate::web::tenants::Glances {
+        &self.0.glances
     }
 
     /// The streams that go on.

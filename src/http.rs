@@ -92,7 +92,10 @@ fn take_from_rate(app: &App, tenant: &actors::Tenant, requests: usize) -> Result
         return Ok(());
     };
     let limit = &tenant.shared().config().settings.rate_limit;
-    app.take_from_rate(tenant.key(), limit, requests).map_err(Failure::too_fast)
+    app.take_from_rate(tenant.key(), limit, requests).map_err(|wait| {
+        metrics::counter!("slackwater_rate_limited_total").increment(1);
+        Failure::too_fast(wait)
+    })
 }
 
 /// What a path means.

@@ -116,9 +116,12 @@ impl Capture {
                     let bytes = whole.to_bytes();
                     (Body::from(bytes.clone()), Some(bytes))
                 }
-                Err(error) => (Body::new(http_body_util::StreamBody::new(
-                    futures_util::stream::iter([Err(error)]),
-                )), None),
+                Err(error) => (
+                    Body::new(http_body_util::StreamBody::new(futures_util::stream::iter([Err(
+                        error,
+                    )]))),
+                    None,
+                ),
             },
             None => (body, None),
         };

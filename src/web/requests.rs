@@ -106,8 +106,12 @@ impl Asked {
     }
 
     fn query(&self) -> String {
-        let texts =
-            [("q", &self.q), ("method", &self.method), ("status", &self.status), ("wave", &self.wave)];
+        let texts = [
+            ("q", &self.q),
+            ("method", &self.method),
+            ("status", &self.status),
+            ("wave", &self.wave),
+        ];
         let mut parts: Vec<String> = texts
             .iter()
             .filter(|(_, text)| !text.is_empty())

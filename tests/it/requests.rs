@@ -74,9 +74,12 @@ async fn a_user_is_found_by_any_name_also_in_changes_of_groups() {
     scim.create_user("bob").await;
     let staff = scim.create_group("Staff").await;
     scim.add_member(&staff, &ada).await;
-    scim.patch(&format!("/Users/{ada}"), &json!([{"op": "replace", "path": "title", "value": "x"}]))
-        .await
-        .expect(200);
+    scim.patch(
+        &format!("/Users/{ada}"),
+        &json!([{"op": "replace", "path": "title", "value": "x"}]),
+    )
+    .await
+    .expect(200);
     scim.delete(&format!("/Users/{ada}")).await.expect(204);
     let all = recorded(server.admin(), "", 6).await;
 
@@ -192,7 +195,10 @@ async fn a_wave_is_downloaded_and_can_be_sent_again() {
     let lines: Vec<Value> = body.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), 4);
     assert_eq!(lines[2]["body"], patch);
-    assert_eq!((&lines[2]["body_state"], &lines[3]["body_state"]), (&json!("whole"), &json!("none")));
+    assert_eq!(
+        (&lines[2]["body_state"], &lines[3]["body_state"]),
+        (&json!("whole"), &json!("none"))
+    );
     assert!(text(&lines[3]["query"]).starts_with("filter="));
     assert!(lines.iter().all(|line| line["offset_ms"].as_i64().is_some_and(|ms| ms >= 0)));
 
@@ -224,8 +230,11 @@ async fn send_again(scim: &ScimClient, lines: &[Value]) -> Vec<Value> {
         statuses.push(json!(answer.status));
         if answer.status == 201 {
             // What the tenant of the file had called it is in the requests that follow.
-            let old = lines.iter().find_map(|later| later["body"]["Operations"][0]["value"][0]["value"].as_str());
-            let group = lines.iter().find_map(|later| text(&later["path"]).strip_prefix("/Groups/"));
+            let old = lines
+                .iter()
+                .find_map(|later| later["body"]["Operations"][0]["value"][0]["value"].as_str());
+            let group =
+                lines.iter().find_map(|later| text(&later["path"]).strip_prefix("/Groups/"));
             let old = if text(&line["path"]) == "/Users" { old } else { group };
             ids.push((old.unwrap().to_owned(), answer.id()));
         }

@@ -133,7 +133,9 @@ pub(crate) fn start(app: &App, tenant: &actors::Tenant, wave: &str) -> Outcome {
             download = back;
             match lines.map_err(io::Error::other)? {
                 None => return Ok(None),
-                Some(lines) if !lines.is_empty() => return Ok(Some((Bytes::from(lines), download))),
+                Some(lines) if !lines.is_empty() => {
+                    return Ok(Some((Bytes::from(lines), download)));
+                }
                 Some(_) => {}
             }
         }

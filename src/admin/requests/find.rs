@@ -62,7 +62,8 @@ impl std::str::FromStr for Statuses {
 impl Wanted {
     /// What a query asks for; an empty value asks for nothing.
     pub(crate) fn read(parameters: &Parameters) -> Result<Self, Problem> {
-        let given = |name: &str| parameters.get(name).map(str::trim).filter(|text| !text.is_empty());
+        let given =
+            |name: &str| parameters.get(name).map(str::trim).filter(|text| !text.is_empty());
         fn parsed<T: std::str::FromStr>(
             name: &str,
             text: Option<&str>,
@@ -110,9 +111,8 @@ fn names(snapshot: &Snapshot, tenant: TenantKey, name: &str) -> Result<Vec<u64>,
     users.extend(snapshot.user_by_name(tenant, name)?);
     let mut groups: Vec<GroupId> = name.parse().ok().into_iter().collect();
     groups.extend(snapshot.group_by_name(tenant, name)?);
-    let called = |resource_type| {
-        snapshot.by_external_id(tenant, resource_type, name, SAME_EXTERNAL_ID_MAX)
-    };
+    let called =
+        |resource_type| snapshot.by_external_id(tenant, resource_type, name, SAME_EXTERNAL_ID_MAX);
     users.extend(called(ResourceType::User)?.into_iter().map(UserId::from_bytes));
     groups.extend(called(ResourceType::Group)?.into_iter().map(GroupId::from_bytes));
     let users = users.into_iter().map(|id| (id.to_string(), snapshot.user(tenant, id)));
@@ -151,7 +151,8 @@ pub(super) fn newest(
         if !may_have_one(&facts, &needs) {
             return Ok(ControlFlow::Continue(()));
         }
-        let end = before.filter(|place| place.block == block).map_or(usize::MAX, |place| place.index);
+        let end =
+            before.filter(|place| place.block == block).map_or(usize::MAX, |place| place.index);
         for (index, exchange) in facts.unpack()?.exchanges.into_iter().enumerate().rev() {
             if index >= end {
                 continue;
