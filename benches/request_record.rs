@@ -1,5 +1,5 @@
 //! What the request record costs: the same server with the record and without it, on the release
-//! build over HTTP, creates and PATCHes of users over 64 connections.
+//! build over HTTP, creates and changes of users over 64 connections.
 //!
 //! `cargo bench --bench request_record` prints the throughput of both and their ratio. The two take
 //! turns, each round in the other order, so that whatever else the machine does meets both; what is

@@ -37,12 +37,15 @@ async fn a_refused_request_stands_out_and_opens_to_its_bodies_and_what_to_do() {
     let items = server.admin().all("/tenants/acme/requests").await;
     let page = |n: usize| format!("/tenants/acme/requests/{}", items[n]["id"].as_str().unwrap());
     let refused = browser.get(&page(0)).await.expect(200).text;
-    for words in ["What went wrong", "rename or delete one", "userName is taken", "<mark>(redacted)</mark>"] {
+    for words in
+        ["What went wrong", "rename or delete one", "userName is taken", "<mark>(redacted)</mark>"]
+    {
         assert!(refused.contains(words), "{words}: {refused}");
     }
     assert!(!refused.contains("hunter2"), "{refused}");
     let created = browser.get(&page(1)).await.expect(200).text;
-    for part in [format!("/accounts/{ada}"), "/waves/".to_owned(), "&#34;userName&#34;".to_owned()] {
+    for part in [format!("/accounts/{ada}"), "/waves/".to_owned(), "&#34;userName&#34;".to_owned()]
+    {
         assert!(created.contains(&part), "{part}: {created}");
     }
     browser.get("/tenants/acme/requests/no-such-request").await.expect(404);
