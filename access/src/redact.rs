@@ -101,11 +101,7 @@ impl Redactor {
     }
 
     /// A body, at most `bytes_max` of it.
-    pub fn body<'a>(
-        &mut self,
-        body: Body<'a>,
-        bytes_max: usize,
-    ) -> Result<KeptBody<'a>, Omitted> {
+    pub fn body<'a>(&mut self, body: Body<'a>, bytes_max: usize) -> Result<KeptBody<'a>, Omitted> {
         let Body { bytes, is_whole, is_json } = body;
         // The beginning can be judged by itself: a value that follows it is not shown.
         let start = bytes.get(..bytes_max).unwrap_or(bytes);
@@ -173,8 +169,7 @@ impl Redactor {
 
     /// A name of somebody or something.
     pub fn name(&self, name: &str) -> String {
-        let is_secret =
-            self.holds_known(name) || (has_word(name.as_bytes()) && !is_plain(name));
+        let is_secret = self.holds_known(name) || (has_word(name.as_bytes()) && !is_plain(name));
         if is_secret { REDACTED.to_owned() } else { name.to_owned() }
     }
 
@@ -195,7 +190,8 @@ impl Redactor {
     /// Whether JSON may have a secret in it that is known, also as JSON would write it.
     fn may_hold_known(&self, json: &[u8]) -> bool {
         self.known.iter().any(|known| {
-            let plain = known.bytes().all(|byte| matches!(byte, b' '..=b'~') && !b"\"\\/".contains(&byte));
+            let plain =
+                known.bytes().all(|byte| matches!(byte, b' '..=b'~') && !b"\"\\/".contains(&byte));
             !plain || memchr::memmem::find(json, known.as_bytes()).is_some()
         })
     }

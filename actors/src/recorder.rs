@@ -117,6 +117,7 @@ impl Recorder {
             if is_full {
                 drop(held);
                 self.dropped.fetch_add(1, Ordering::Relaxed);
+                metrics::counter!("slackwater_requests_not_recorded_total").increment(1);
                 return false;
             }
             held.bytes = held.bytes.saturating_add(bytes);
@@ -182,8 +183,7 @@ impl Recorder {
 impl Held {
     /// What the actor is to be asked for now, if it has not been already.
     fn ask(&mut self) -> Asked {
-        let is_block =
-            self.records.len() >= BLOCK_RECORDS_MAX || self.bytes >= BLOCK_BYTES_MAX;
+        let is_block = self.records.len() >= BLOCK_RECORDS_MAX || self.bytes >= BLOCK_BYTES_MAX;
         let wanted = match self.asked {
             _ if self.records.is_empty() => Asked::Nothing,
             Asked::Nothing | Asked::InTime if is_block => Asked::Now,

@@ -10,7 +10,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use serde_json::Value;
-use store::{Texts, TenantKey};
+use store::{TenantKey, Texts};
 use utoipa::ToSchema;
 
 use super::page::{Paging, Parameters};

@@ -50,7 +50,11 @@ pub(super) fn complete(facts: &mut Exchange, request: &str, answer: &str, redact
     }
     if facts.method == "PATCH" {
         facts.dialect = text_of(request, "\"op\"").map(|op| {
-            if op.starts_with(|c: char| c.is_ascii_uppercase()) { Dialect::Entra } else { Dialect::Rfc }
+            if op.starts_with(|c: char| c.is_ascii_uppercase()) {
+                Dialect::Entra
+            } else {
+                Dialect::Rfc
+            }
         });
     }
     let wave = facts.wave.map(|wave| wave.to_string());

@@ -65,9 +65,9 @@ impl Redactor {
             changed |= if has_word(key.as_bytes()) {
                 self.take(value)
             } else if is_one_of(key, &SAY_WHAT) {
-                let shown = value.as_str().is_some_and(|text| {
-                    is_plain_path(text) && !self.holds_known(text)
-                });
+                let shown = value
+                    .as_str()
+                    .is_some_and(|text| is_plain_path(text) && !self.holds_known(text));
                 !shown && self.walk(value, of_names || is_of_names(key))
             } else if said && !is_one_of(key, &NO_VALUES) {
                 self.take(value)

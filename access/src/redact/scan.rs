@@ -55,9 +55,11 @@ pub(super) fn escapes_ascii(json: &[u8]) -> bool {
 pub(super) fn is_of_names(path: &str) -> bool {
     // A filter in a path may name anything.
     let path = path.split(['[', ' ']).next().unwrap_or_default();
-    path.rsplit(':').next().unwrap_or_default().split('.').any(|part| {
-        NAMES.iter().any(|name| part.eq_ignore_ascii_case(name))
-    })
+    path.rsplit(':')
+        .next()
+        .unwrap_or_default()
+        .split('.')
+        .any(|part| NAMES.iter().any(|name| part.eq_ignore_ascii_case(name)))
 }
 
 /// Whether a text is a name at most: nothing in it sets one thing to another.

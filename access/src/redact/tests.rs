@@ -66,7 +66,10 @@ fn the_token_of_the_request_is_taken_out_wherever_it_stands() {
         assert!(!redacted(&body).contains(&BEARER[1..]), "{body}");
     }
     let redactor = Redactor::new(Some(BEARER));
-    assert_eq!(redactor.query(&format!("a=1&b={BEARER}&{BEARER}=c")), "a=1&b=(redacted)&(redacted)");
+    assert_eq!(
+        redactor.query(&format!("a=1&b={BEARER}&{BEARER}=c")),
+        "a=1&b=(redacted)&(redacted)"
+    );
     assert_eq!(redactor.query("b=%30123456789abcdef-bearer"), "b=(redacted)");
     assert_eq!(redactor.text(&format!("agent/{BEARER}")), REDACTED);
     assert_eq!(redactor.path(&format!("/Users/{BEARER}")), REDACTED);

@@ -106,7 +106,9 @@ impl Check<'_> {
                 }
             }
             Some(&PART_BODIES) => {
-                let facts = self.snapshot.get(Table::Requests, &key::requests(tenant, PART_FACTS, block.as_bytes()));
+                let facts = self
+                    .snapshot
+                    .get(Table::Requests, &key::requests(tenant, PART_FACTS, block.as_bytes()));
                 if matches!(facts, Ok(None)) {
                     self.problem(Table::Requests, key, "nothing tells what it holds");
                 }

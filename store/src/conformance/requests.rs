@@ -39,7 +39,12 @@ pub(crate) fn exchange(number: u8, user_name: &str) -> Recorded {
 }
 
 /// Puts a block.
-pub(crate) fn put(acme: &Fixture<'_>, second: i64, records: &[Recorded], written: u64) -> SealedBlock {
+pub(crate) fn put(
+    acme: &Fixture<'_>,
+    second: i64,
+    records: &[Recorded],
+    written: u64,
+) -> SealedBlock {
     let block = SealedBlock::new(BlockId::new(at(second), None), records, written).unwrap();
     acme.apply([Operation::PutRequests(Box::new(block.clone()))]);
     block
@@ -106,9 +111,8 @@ pub fn retention_takes_the_oldest_blocks(store: &dyn Store) {
             block
         })
         .collect();
-    let trim = |last, blocks_max| {
-        acme.apply([Operation::TrimRequests { last, blocks_max }]).more_to_purge
-    };
+    let trim =
+        |last, blocks_max| acme.apply([Operation::TrimRequests { last, blocks_max }]).more_to_purge;
 
     assert!(trim(blocks[2].id(), 2));
     assert!(!trim(blocks[2].id(), 2));

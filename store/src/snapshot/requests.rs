@@ -76,9 +76,11 @@ impl Snapshot {
             self.view.scan(Table::Requests, &range, order, &mut |key, sealed| {
                 let payload = record::open(Table::Requests, key, sealed);
                 let facts = payload.and_then(PackedFacts::read);
-                found = key::last_id(key).map(BlockId::from_bytes).zip(facts.ok().map(|facts| {
-                    (facts.written.saturating_sub(facts.own), facts.written)
-                }));
+                found = key::last_id(key).map(BlockId::from_bytes).zip(
+                    facts
+                        .ok()
+                        .map(|facts| (facts.written.saturating_sub(facts.own), facts.written)),
+                );
                 if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             })?;
             Ok(found)
