@@ -3,6 +3,7 @@
 mod browser;
 mod routes;
 mod setup;
+mod tide;
 
 use serde_json::json;
 
