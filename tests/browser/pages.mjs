@@ -3,6 +3,7 @@
 // The pages of a tenant for whom somebody opens its setup link too.
 const OF_BOTH = [
   ["overview", "", /./],
+  ["waves", "/waves", /wave/i],
   ["health", "/health", /health/i],
   ["accounts", "/accounts", /account/i],
   ["configure", "/configure", /configure/i],

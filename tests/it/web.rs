@@ -4,6 +4,7 @@ mod browser;
 mod requests;
 mod routes;
 mod setup;
+mod tide;
 
 use serde_json::json;
 
