@@ -78,6 +78,14 @@ pub struct ServeOptions {
         value_parser = clap::builder::BoolishValueParser::new()
     )]
     pub allow_private_webhooks: Option<bool>,
+    /// Whether requests of directories are recorded, for administrators to look at; less passwords
+    /// and tokens [default: true]
+    #[arg(
+        long, env = "SLACKWATER_RECORD_REQUESTS", value_name = "BOOL",
+        num_args = 0..=1, default_missing_value = "true",
+        value_parser = clap::builder::BoolishValueParser::new()
+    )]
+    pub record_requests: Option<bool>,
     /// The key that secrets are encrypted with: the base64 of 32 bytes; better given by the
     /// variable. Without it secrets are kept unencrypted
     #[arg(long, env = "SLACKWATER_SECRET_KEY", value_name = "BASE64", hide_env_values = true)]
@@ -114,6 +122,7 @@ struct File {
     smtp_url: Option<String>,
     smtp_from: Option<String>,
     allow_private_webhooks: Option<bool>,
+    record_requests: Option<bool>,
     secret_key: Option<String>,
 }
 
@@ -144,6 +153,8 @@ pub struct Config {
     pub mailer: Option<Arc<SmtpMailer>>,
     /// Whether webhooks may reach private addresses.
     pub allow_private_webhooks: bool,
+    /// Whether requests of directories are recorded.
+    pub record_requests: bool,
     /// What secrets are encrypted with.
     pub secret_key: Option<SecretKey>,
 }
@@ -237,6 +248,7 @@ impl ServeOptions {
                 .allow_private_webhooks
                 .or(file.allow_private_webhooks)
                 .unwrap_or_default(),
+            record_requests: self.record_requests.or(file.record_requests).unwrap_or(true),
             secret_key: secret_key.map(|key| secret_key_of(&key_origin, &key)).transpose()?,
         })
     }

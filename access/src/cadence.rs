@@ -118,8 +118,9 @@ pub fn tell(facts: Facts<'_>) -> Cadence {
         let left = silence_max.saturating_sub(silence);
         told.overdue = !is_open && left.is_zero();
         told.overdue_at = Some(if told.overdue { now } else { later(now, left) });
-        told.next_expected = expected(learned, served, last, now);
-        let passed = told.next_expected.is_some_and(|window| window.until < now);
+        let first = first_expected(learned, served, last, now);
+        let passed = first.is_some_and(|window| window.until < now);
+        told.next_expected = first.map(|window| ahead(window, usual, now));
         told.state = match (is_open, told.overdue, passed) {
             (true, ..) => Rhythm::Wave,
             (false, true, _) => Rhythm::Overdue,
@@ -141,9 +142,14 @@ fn silence_max(learned: &Learned, usual: Duration) -> Duration {
     at_least.max(usual * USUAL_GAPS).max(longest * LONGEST_HALVES / 2)
 }
 
-/// When the next wave is expected. A directory that found us down comes back with its next cycle:
-/// at once at the earliest, a whole gap later at the latest.
-fn expected(learned: &Learned, served: &Served, last: Cycle, now: Timestamp) -> Option<Window> {
+/// When the next wave was expected at first. A directory that found us down comes back with its
+/// next cycle: at once at the earliest, a whole gap later at the latest.
+fn first_expected(
+    learned: &Learned,
+    served: &Served,
+    last: Cycle,
+    now: Timestamp,
+) -> Option<Window> {
     let (shortest, longest) = learned.spread?;
     let up_since = served.up_since(now).unwrap_or(now);
     let (from, until) = (later(last.started_at, shortest), later(last.started_at, longest));
@@ -152,6 +158,15 @@ fn expected(learned: &Learned, served: &Served, last: Cycle, now: Timestamp) -> 
     } else {
         Window { from, until }
     })
+}
+
+/// The same window so many whole gaps later that it has not passed: what did not come with one
+/// cycle comes with another.
+fn ahead(window: Window, usual: Duration, now: Timestamp) -> Window {
+    let passed = between(window.until, now).as_secs();
+    let cycles = passed.div_ceil(usual.as_secs().max(1));
+    let by = Duration::from_secs(cycles.saturating_mul(usual.as_secs().max(1)));
+    Window { from: later(window.from, by), until: later(window.until, by) }
 }
 
 fn words(state: Rhythm, usual: Duration, silence: Duration, learned: &Learned) -> String {

@@ -5,6 +5,7 @@
 
 mod checks;
 mod gaps;
+pub(crate) mod glance;
 mod sync;
 
 use access::cadence::Cadence;

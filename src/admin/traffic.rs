@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use access::traffic::{self, Counts, MINUTE_S, minute_of, start_of};
+use access::traffic::{self, Counts, minute_of, start_of};
 use actors::Tenant;
 use actors::traffic::KEPT_FOR;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::page::Parameters;
 use super::problem::Problem;
@@ -43,9 +43,6 @@ pub(crate) struct Traffic {
     /// When we served: nothing could come at any other time. A break of less than two minutes is
     /// none.
     pub(crate) served: Vec<Stretch>,
-    #[serde(skip)]
-    #[schema(ignore)]
-    pub(crate) step_s: i64,
 }
 
 /// What came within one point.
@@ -75,7 +72,7 @@ pub(crate) struct Stretch {
 }
 
 /// What is shown.
-#[derive(IntoParams)]
+#[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "describes what is read by name")]
 struct TrafficQuery {
@@ -126,7 +123,6 @@ pub(crate) fn read(tenant: &Tenant, from: Timestamp, to: Timestamp) -> Result<Tr
         step: format!("{step}m"),
         points: points.into_iter().map(TrafficPoint::from).collect(),
         served: served.map(|(from, until)| Stretch { from, until }).collect(),
-        step_s: step.saturating_mul(MINUTE_S),
     })
 }
 

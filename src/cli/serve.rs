@@ -65,7 +65,8 @@ async fn serve(config: Config, for_spans: Duration) -> Result<(), Failed> {
         config.public_url,
         listening_on.clone(),
         config.failed_logins_per_minute,
-    );
+    )
+    .recording_requests(config.record_requests);
     tokio::spawn(telemetry::keep_up());
     let opener = service.clone();
     tokio::spawn(async move {

@@ -22,6 +22,7 @@ mod interop;
 mod limits;
 mod metrics;
 mod openapi;
+mod requests;
 mod server;
 mod tenancy;
 mod tidy;

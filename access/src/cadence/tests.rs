@@ -102,6 +102,9 @@ fn silence_after_the_window_is_quiet_and_not_overdue() {
 
     assert_eq!((told.state, told.overdue), (Rhythm::Quiet, false));
     assert!(told.words.contains("nothing changed"), "{}", told.words);
+    // What did not come with one cycle comes with another.
+    let window = told.next_expected.unwrap();
+    assert!(window.until >= at(saturday) && window.from < at(saturday + 2 * HOUR), "{window:?}");
 }
 
 #[test]
@@ -229,7 +232,7 @@ proptest! {
         prop_assert_eq!(whole.overdue, whole.state == Rhythm::Overdue);
         prop_assert_eq!(whole.usual_gap.is_some(), whole.next_expected.is_some());
         for window in whole.next_expected.iter().chain(&partly.next_expected) {
-            prop_assert!(window.from <= window.until);
+            prop_assert!(window.from <= window.until && window.until >= at(now));
         }
         // To have been down makes nobody more overdue.
         prop_assert!(whole.overdue || !partly.overdue);
