@@ -1,5 +1,6 @@
 //! The web pages, as a browser asks for them: who is let in, and what is refused.
 
+mod actors;
 mod browser;
 mod requests;
 mod routes;
