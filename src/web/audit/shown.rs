@@ -202,8 +202,11 @@ impl KeyChange {
             before: None,
             after: Some(names),
         });
-        let left =
-            left.map(|(_, names)| Self { key: "left".to_owned(), before: Some(names), after: None });
+        let left = left.map(|(_, names)| Self {
+            key: "left".to_owned(),
+            before: Some(names),
+            after: None,
+        });
         joined.into_iter().chain(left).collect()
     }
 

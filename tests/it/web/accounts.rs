@@ -160,7 +160,10 @@ async fn an_operator_locks_with_a_reason_unlocks_and_sets_a_role() {
     assert!(kept["lock"]["expires_at"].is_string(), "{kept}");
     let log = server.admin().all(&format!("/tenants/acme/audit?id={ada}&actor=operator")).await;
     assert_eq!(log.len(), 1, "{log:?}");
-    browser.get("/tenants/acme/accounts?locked=true").await.shows("By operator: runs the migration");
+    browser
+        .get("/tenants/acme/accounts?locked=true")
+        .await
+        .shows("By operator: runs the migration");
 
     browser.act(&act("role"), &[("role", "loanee")]).await.expect(409);
     browser.act(&act("unlock"), &[]).await.expect(303);
@@ -228,12 +231,11 @@ async fn bad_names_are_shown_as_what_they_are() {
     let (server, scim, browser) = started().await;
     let admin = server.admin();
     let long = "long ".repeat(2_000);
-    let names = ["<script>alert(1)</script><img src=x onerror=alert(1)>", "a\u{202e}b\u{2066}c", &long];
+    let names =
+        ["<script>alert(1)</script><img src=x onerror=alert(1)>", "a\u{202e}b\u{2066}c", &long];
     let role = |name: &str| name.chars().take(200).collect::<String>();
-    let mappings: Vec<_> = names
-        .iter()
-        .map(|name| json!({"group": role(name), "role": role(name)}))
-        .collect();
+    let mappings: Vec<_> =
+        names.iter().map(|name| json!({"group": role(name), "role": role(name)})).collect();
     let settings = json!({"role_mappings": mappings, "hold": {"share": 0.01, "min_accounts": 1}});
     admin.set_settings("acme", &settings).await;
     let mut people = Vec::new();

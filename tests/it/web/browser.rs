@@ -122,8 +122,8 @@ impl Page {
     pub(crate) fn link(&self, text: &str) -> String {
         let end = self.text.find(&format!(">{text}</a>")).expect("a link with this text");
         let (_, href) = self.text[..end].rsplit_once("href=\"").expect("it leads somewhere");
-        let href = href.split(['"', '#']).next().unwrap_or_default();
-        href.replace("&#38;", "&").replace("&amp;", "&")
+        let href = href.split('"').next().unwrap_or_default().replace("&#38;", "&");
+        href.split('#').next().unwrap_or_default().to_owned()
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
