@@ -1,7 +1,9 @@
 //! The web pages, as a browser asks for them: who is let in, and what is refused.
 
+mod accounts;
 mod actors;
 mod browser;
+mod lists;
 mod requests;
 mod routes;
 mod setup;
