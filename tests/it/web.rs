@@ -1,6 +1,8 @@
 //! The web pages, as a browser asks for them: who is let in, and what is refused.
 
 mod browser;
+mod configure;
+mod operate;
 mod routes;
 mod setup;
 
