@@ -11,10 +11,9 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-fail() {
-  printf 'api-fuzz.sh: %s\n' "$*" >&2
-  exit 1
-}
+NAME=api-fuzz.sh
+# shellcheck source=scripts/server.sh
+. scripts/server.sh
 
 SECONDS_MAX=90
 # Requests for each operation while fuzzing; the phases before it add some forty each.
@@ -30,70 +29,16 @@ CHECKS=not_a_server_error,status_code_conformance,content_type_conformance
 CHECKS+=,response_headers_conformance,response_schema_conformance,negative_data_rejection
 CHECKS+=,unsupported_method,allow_header_conformance,ignored_auth
 
-export NO_PROXY=127.0.0.1,localhost no_proxy=127.0.0.1,localhost
-bin=${SLACKWATER_BIN:-${CARGO_TARGET_DIR:-target}/release/slackwater}
-for name in "${!SLACKWATER_@}"; do unset "$name"; done
-python=.venv/bin/python schemathesis=$PWD/.venv/bin/schemathesis
+schemathesis=$PWD/.venv/bin/schemathesis
 for tool in "$python" "$schemathesis"; do
   [ -x "$tool" ] || fail "$tool is missing; scripts/test.sh --prepare installs it"
 done
-
-work=$(mktemp -d)
-server=
-stop() {
-  local status=$?
-  if [ -n "$server" ]; then
-    kill -TERM "$server" 2>/dev/null || true
-    for _ in $(seq 150); do
-      kill -0 "$server" 2>/dev/null || break
-      sleep 0.1
-    done
-    kill -KILL "$server" 2>/dev/null || true
-    wait "$server" 2>/dev/null || true
-    if [ "$status" -ne 0 ] && [ -s "$work/log" ]; then
-      printf '\n=== Warnings and errors in the log of the server ===\n'
-      grep -E '"level":"(WARN|ERROR)"' "$work/log" | tail -n 30 || true
-    fi
-  fi
-  rm -rf "$work"
-  exit "$status"
-}
-trap stop EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-start_server() {
-  [ -x "$bin" ] || fail "$bin is missing; cargo build --release --locked makes it"
-  operator=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
-  SLACKWATER_ADMIN_TOKEN=$operator "$bin" serve --listen 127.0.0.1:0 --data "$work/data" \
-    >"$work/stdout" 2>"$work/log" </dev/null &
-  server=$!
-  # At most 30 s: an empty data directory takes well under one.
-  url=
-  for _ in $(seq 300); do
-    url=$(sed -n 's|^listening on \(http://.*\)$|\1|p' "$work/stdout" | head -n 1)
-    [ -z "$url" ] || break
-    kill -0 "$server" 2>/dev/null || fail "the server ended before it listened"
-    sleep 0.1
-  done
-  [ -n "$url" ] || fail "the server does not listen after 30 s"
-}
 
 # call TOKEN METHOD PATH BODY: prints the answer.
 call() {
   curl --silent --show-error --fail-with-body --max-time 30 -X "$2" "$url$3" -d "$4" \
     -H @<(printf 'Authorization: Bearer %s\n' "$1") -H 'Content-Type: application/json' ||
     fail "$2 $3 failed"
-}
-
-# field NAME...: a part of the JSON on standard input.
-field() {
-  "$python" -c '
-import json, sys
-value = json.load(sys.stdin)
-for name in sys.argv[1:]:
-    value = value[int(name) if isinstance(value, list) else name]
-print(value)' "$@"
 }
 
 case $# in

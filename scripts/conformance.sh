@@ -10,84 +10,27 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+NAME=conformance.sh
+# shellcheck source=scripts/server.sh
+. scripts/server.sh
+
 section() { printf '\n=== %s ===\n' "$*"; }
-fail() {
-  printf 'conformance.sh: %s\n' "$*" >&2
-  exit 1
-}
 
-# The tools and the server talk over the loopback; a proxy of the environment has no part in it.
-export NO_PROXY=127.0.0.1,localhost no_proxy=127.0.0.1,localhost
-
-bin=${SLACKWATER_BIN:-${CARGO_TARGET_DIR:-target}/release/slackwater}
-# Nor does the configuration of another service of ours.
-for name in "${!SLACKWATER_@}"; do unset "$name"; done
-
-python=.venv/bin/python
 for tool in "$python" .venv/bin/scim2 .venv/bin/scim-sanity; do
   [ -x "$tool" ] || fail "$tool is missing; scripts/test.sh --prepare installs it"
 done
 
-work=$(mktemp -d)
-server=
-stop() {
-  local status=$?
-  if [ -n "$server" ]; then
-    kill -TERM "$server" 2>/dev/null || true
-    for _ in $(seq 150); do
-      kill -0 "$server" 2>/dev/null || break
-      sleep 0.1
-    done
-    kill -KILL "$server" 2>/dev/null || true
-    wait "$server" 2>/dev/null || true
-    if [ "$status" -ne 0 ] && [ -s "$work/log" ]; then
-      section "The end of the server's log"
-      tail -n 30 "$work/log"
-    fi
-  fi
-  rm -rf "$work"
-  exit "$status"
-}
-trap stop EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
 # admin METHOD PATH BODY: calls the admin API and prints the answer.
 admin() {
-  curl --silent --show-error --fail-with-body --max-time 30 -X "$1" "$address/admin/v1$2" \
+  curl --silent --show-error --fail-with-body --max-time 30 -X "$1" "$url/admin/v1$2" \
     -H @"$work/operator" -H 'Content-Type: application/json' -d "$3" ||
     fail "$1 /admin/v1$2 failed"
 }
 
-# field NAME...: the member of the JSON object on standard input.
-field() {
-  "$python" -c '
-import json, sys
-value = json.load(sys.stdin)
-for name in sys.argv[1:]:
-    value = value[name]
-print(value)' "$@"
-}
-
-start_server() {
-  [ -x "$bin" ] || fail "$bin is missing; cargo build --release --locked makes it"
-  local operator tenant
-  operator=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
+start_tenant() {
+  start_server
   (umask 077 && printf 'Authorization: Bearer %s\n' "$operator" >"$work/operator")
-  SLACKWATER_ADMIN_TOKEN=$operator "$bin" serve --listen 127.0.0.1:0 --data "$work/data" \
-    >"$work/stdout" 2>"$work/log" </dev/null &
-  server=$!
-
-  # At most 30 s: an empty data directory takes well under one.
-  address=
-  for _ in $(seq 300); do
-    address=$(sed -n 's|^listening on \(http://.*\)$|\1|p' "$work/stdout" | head -n 1)
-    [ -z "$address" ] || break
-    kill -0 "$server" 2>/dev/null || fail "the server ended before it listened"
-    sleep 0.1
-  done
-  [ -n "$address" ] || fail "the server does not listen after 30 s"
-
+  local tenant
   tenant=$(admin POST /tenants '{"id": "conformance", "name": "Conformance"}')
   endpoint=$(field scim endpoint <<<"$tenant")
   token=$(field scim token <<<"$tenant")
@@ -97,7 +40,7 @@ start_server() {
 }
 
 case $# in
-0) start_server ;;
+0) start_tenant ;;
 2) endpoint=${1%/} token=$2 ;;
 *) fail "usage: conformance.sh [URL TOKEN]" ;;
 esac

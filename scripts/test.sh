@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Tests everything: the workspace, then a release build against two public SCIM conformance tools
-# and schemathesis.
+# Tests everything: the workspace, then a release build against two public SCIM conformance tools,
+# schemathesis, and a browser.
 #
 #   scripts/test.sh              all of it
 #   scripts/test.sh --prepare    only install what the tests need
 #
 # Needs Rust. The rest is installed where it is missing: Debian or Ubuntu packages with apt-get
-# (with sudo, unless root), and the Python tools of scripts/requirements.txt in .venv, which git
-# ignores. Runs from any directory, as often as you like.
+# (with sudo, unless root), the Python tools of scripts/requirements.txt in .venv, and what
+# scripts/browser.sh needs, in tests/browser/node_modules; git ignores both. Runs from any directory,
+# as often as you like.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -95,6 +96,12 @@ install_packages
 section "Python tools (.venv)"
 install_python_tools
 
+section "promtool (.tools)"
+scripts/metrics.sh --prepare
+
+section "Chromium and what drives it"
+scripts/browser.sh --prepare
+
 case ${1:-} in
 --prepare) exit 0 ;;
 '') ;;
@@ -111,7 +118,13 @@ cargo build --release --locked
 
 scripts/conformance.sh
 
+section "Alert rules, dashboard and metrics (promtool)"
+scripts/metrics.sh
+
 section "Fuzzing of the admin API (schemathesis)"
 scripts/api-fuzz.sh
+
+section "The web pages, in Chromium"
+scripts/browser.sh
 
 section "All tests passed"

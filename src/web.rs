@@ -18,25 +18,40 @@
 //! `templates/parts.html`, so that a name can neither add markup nor turn the text around it. The
 //! Content-Security-Policy allows nothing inline and nothing from elsewhere.
 
+pub mod account;
+pub mod accounts;
+pub mod actors;
 pub mod admit;
 pub mod assets;
+pub mod audit;
 pub mod configure;
 pub mod equipment;
 pub mod filters;
 pub mod forms;
+pub mod groups;
+pub mod health;
+pub mod holds;
 pub mod live;
 pub mod login;
 pub mod made;
 pub mod new_tenant;
+pub mod overview;
 pub mod page;
+pub mod parked;
+pub mod requests;
+pub mod rhythm;
 pub mod routes;
 pub mod sessions;
 pub mod setup;
 pub mod setup_links;
 pub mod tenants;
+pub mod tide;
 pub mod tokens;
 pub mod visitor;
+pub mod waves;
 pub mod webhooks;
+
+mod query;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -62,8 +77,41 @@ pub fn routes() -> Routes {
         .act("/setup", Audience::Anyone, post(setup::open))
         .page("/assets/{file}", Audience::Anyone, get(assets::show))
         .page("/", Audience::Session, get(tenants::list))
+        .page("/tenants/{tenant}/requests", Audience::Tenant, get(requests::list))
+        .page("/tenants/{tenant}/requests/{request}", Audience::Tenant, get(requests::show))
+        .page("/tenants/{tenant}/waves/{wave}/requests", Audience::Tenant, get(requests::download))
+        .page("/tenants/{tenant}", Audience::Tenant, get(overview::show))
+        .page("/tenants/{tenant}/waves", Audience::Tenant, get(waves::list))
+        .page("/tenants/{tenant}/waves/{wave}", Audience::Tenant, get(waves::show))
+        .page("/tenants/{tenant}/health", Audience::Tenant, get(health::show))
+        .page("/tenants/{tenant}/mapping-check", Audience::Tenant, get(health::mapping))
         .page("/tenants/{tenant}/live", Audience::Tenant, get(live::tenant))
         .page("/live", Audience::Operator, get(live::node))
+        .page("/actors", Audience::Operator, get(actors::node))
+        .page("/tenants/{tenant}/actors", Audience::Operator, get(actors::tenant))
+        .page("/tenants/{tenant}/accounts", Audience::Tenant, get(accounts::list))
+        .page("/tenants/{tenant}/accounts/{account}", Audience::Tenant, get(account::show))
+        .act("/tenants/{tenant}/accounts/{account}/lock", Audience::Operator, post(account::lock))
+        .act(
+            "/tenants/{tenant}/accounts/{account}/unlock",
+            Audience::Operator,
+            post(account::unlock),
+        )
+        .act(
+            "/tenants/{tenant}/accounts/{account}/role",
+            Audience::Operator,
+            post(account::set_role),
+        )
+        .page("/tenants/{tenant}/groups", Audience::Operator, get(groups::list))
+        .page("/tenants/{tenant}/holds", Audience::Operator, get(holds::list))
+        .page("/tenants/{tenant}/holds/{hold}", Audience::Operator, get(holds::show))
+        .act("/tenants/{tenant}/holds/{hold}/approve", Audience::Operator, post(holds::approve))
+        .act("/tenants/{tenant}/holds/{hold}/reject", Audience::Operator, post(holds::reject))
+        .page("/tenants/{tenant}/parked", Audience::Operator, get(parked::list))
+        .page("/tenants/{tenant}/audit", Audience::Operator, get(audit::of_tenant))
+        .page("/tenants/{tenant}/audit/export", Audience::Operator, get(audit::export_of_tenant))
+        .page("/audit", Audience::Operator, get(audit::of_service))
+        .page("/audit/export", Audience::Operator, get(audit::export_of_service))
         .with_all(configuration())
 }
 
@@ -112,7 +160,7 @@ fn configuration() -> Routes {
 /// Whether a path is that of a page.
 pub fn is_path(path: &str) -> bool {
     let first = path.split('/').nth(1).unwrap_or_default();
-    ["", "actors", "assets", "live", "login", "logout", "new-tenant", "setup", "tenants"]
+    ["", "actors", "assets", "audit", "live", "login", "logout", "new-tenant", "setup", "tenants"]
         .contains(&first)
 }
 

@@ -10,17 +10,23 @@
 pub mod account;
 pub mod author;
 pub mod brake;
+pub mod cadence;
 pub mod decide;
 pub mod duration;
 pub mod equipment;
 pub mod event;
+pub mod exchange;
 pub mod expiry;
 pub mod explain;
 pub mod id;
 pub mod lifecycle;
 pub mod mapping;
+pub mod mapping_check;
 pub mod projection;
+pub mod quarantine;
+pub mod redact;
 pub mod settings;
+pub mod traffic;
 pub mod wave;
 pub mod webhook;
 

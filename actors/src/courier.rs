@@ -36,6 +36,7 @@ use futures_util::FutureExt;
 use jiff::Timestamp;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use tokio::task::{AbortHandle, JoinSet};
+use tracing::Instrument;
 
 use self::attempt::{Outcome, Signer};
 use self::egress::{Limiter, Outgoing};
@@ -367,10 +368,13 @@ impl CourierState {
     fn spawn(&mut self, myself: ActorRef<CourierMessage>, attempt: u64, request: Outgoing) {
         let outbound = Arc::clone(&self.shared.outbound);
         let observed = Arc::clone(&self.observed);
+        let webhook = self.id;
         self.tasks.spawn(async move {
             let Ok(_permit) = Arc::clone(&outbound.permits).acquire_owned().await else { return };
             let began = tokio::time::Instant::now();
-            let sent = std::panic::AssertUnwindSafe(attempt::send(&outbound, request));
+            let span = tracing::debug_span!(parent: None, "deliver", webhook.id = %webhook);
+            let sent = attempt::send(&outbound, request).instrument(span);
+            let sent = std::panic::AssertUnwindSafe(sent);
             let outcome = sent.catch_unwind().await.unwrap_or_else(|_| Outcome::panicked());
             let (took, outcome) = (began.elapsed(), Box::new(outcome));
             observed.sent();

@@ -3,7 +3,7 @@
 //! A tenant whose actor fails is started again after a back-off, whether or not anybody asks for
 //! it: its sweeps must go on.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -20,6 +20,7 @@ use crate::config::ActiveConfig;
 use crate::courier::egress::Outbound;
 use crate::error::ChangeError;
 use crate::mail::Mailer;
+use crate::observe::{ActorState, Cause, Kind, Observed};
 use crate::service::{Limits, Tenant};
 use crate::shared::Shared;
 use crate::tenant::{TenantActor, TenantArguments};
@@ -30,6 +31,36 @@ const REST_MAX: Duration = Duration::from_secs(30);
 
 /// The live tenants, for all who look one up.
 pub(crate) type Tenants = Arc<RwLock<HashMap<TenantId, Tenant>>>;
+
+/// What the directory is doing, for all who want to know.
+pub(crate) struct DirectorySeen {
+    /// Its counters.
+    pub(crate) observed: Observed,
+    /// The counters of tenants' actors that failed and rest.
+    resting: RwLock<BTreeMap<TenantId, Arc<Observed>>>,
+}
+
+impl DirectorySeen {
+    pub(crate) const fn new() -> Self {
+        Self { observed: Observed::new(Kind::Directory), resting: RwLock::new(BTreeMap::new()) }
+    }
+
+    /// The tenants whose actors failed and rest.
+    pub(crate) fn resting(&self) -> Vec<(TenantId, ActorState)> {
+        let resting = self.resting.read().unwrap_or_else(PoisonError::into_inner);
+        resting.iter().map(|(id, observed)| (id.clone(), observed.state())).collect()
+    }
+
+    fn rests(&self, id: &TenantId, observed: Arc<Observed>) {
+        let mut resting = self.resting.write().unwrap_or_else(PoisonError::into_inner);
+        resting.insert(id.clone(), observed);
+    }
+
+    /// Takes a tenant off the list of those that rest.
+    fn rested(&self, id: &TenantId) -> Option<Arc<Observed>> {
+        self.resting.write().unwrap_or_else(PoisonError::into_inner).remove(id)
+    }
+}
 
 /// What the directory can be told.
 #[derive(Debug)]
@@ -65,6 +96,7 @@ pub(crate) struct DirectoryArguments {
     pub(crate) outbound: Arc<Outbound>,
     /// Sends e-mails, if that is configured.
     pub(crate) mailer: Option<Arc<dyn Mailer>>,
+    pub(crate) seen: Arc<DirectorySeen>,
 }
 
 /// The actor; see the module.
@@ -88,6 +120,7 @@ impl Actor for DirectoryActor {
         _: ActorRef<DirectoryMessage>,
         arguments: DirectoryArguments,
     ) -> Result<DirectoryState, ActorProcessingErr> {
+        arguments.seen.observed.started();
         Ok(DirectoryState {
             arguments,
             node_live: Arc::default(),
@@ -102,6 +135,8 @@ impl Actor for DirectoryActor {
         message: DirectoryMessage,
         state: &mut DirectoryState,
     ) -> Result<(), ActorProcessingErr> {
+        let seen = Arc::clone(&state.arguments.seen);
+        seen.observed.begin(state.arguments.clock.now());
         match message {
             DirectoryMessage::Open { tenant, reply_to } => {
                 // The requester may have timed out; the tenant is there for the next one.
@@ -118,6 +153,16 @@ impl Actor for DirectoryActor {
                 }
             }
         }
+        seen.observed.end();
+        Ok(())
+    }
+
+    async fn post_stop(
+        &self,
+        _: ActorRef<DirectoryMessage>,
+        state: &mut DirectoryState,
+    ) -> Result<(), ActorProcessingErr> {
+        state.arguments.seen.observed.stopped();
         Ok(())
     }
 
@@ -129,15 +174,20 @@ impl Actor for DirectoryActor {
     ) -> Result<(), ActorProcessingErr> {
         let (cell, failure) = match event {
             SupervisionEvent::ActorTerminated(cell, ..) => (cell, None),
-            SupervisionEvent::ActorFailed(cell, error) => (cell, Some(error.to_string())),
+            SupervisionEvent::ActorFailed(cell, error) => {
+                (cell, Some((error.to_string(), Cause::of(&error))))
+            }
             _ => return Ok(()),
         };
         let Some(id) = state.ids.remove(&cell.get_id()) else { return Ok(()) };
         let was_live = state.forget(&id, cell.get_id());
-        if let Some(error) = failure {
+        if let Some((error, _)) = &failure {
             tracing::error!(tenant.id = %id, error, "a tenant's actor failed");
         }
-        if was_live {
+        if let Some(ended) = was_live {
+            let observed = Arc::clone(&ended.shared().tenant_observed);
+            observed.ended(failure.as_ref().map(|(error, cause)| (error.as_str(), *cause)));
+            state.arguments.seen.rests(&id, observed);
             state.reopen_later(&myself, id);
         }
         Ok(())
@@ -168,6 +218,8 @@ impl DirectoryState {
             limits.in_flight_per_tenant_max,
             Arc::clone(outbound),
         );
+        let seen = &self.arguments.seen;
+        let shared = shared.observed_as(seen.rested(&tenant.id));
         let shared = Arc::new(shared.mailing(self.arguments.mailer.clone()));
         // Taken up before any request can come, so that requests belong to it.
         if let Some(open) = open {
@@ -178,9 +230,14 @@ impl DirectoryState {
             limits: limits.clone(),
             node_live: Arc::clone(&self.node_live),
         };
-        let (actor, _) = TenantActor::spawn_linked(None, TenantActor, arguments, myself.get_cell())
-            .await
-            .map_err(|error| ChangeError::unavailable(error.to_string()))?;
+        let spawned =
+            TenantActor::spawn_linked(None, TenantActor, arguments, myself.get_cell()).await;
+        let (actor, _) = spawned.map_err(|error| {
+            let observed = Arc::clone(&shared.tenant_observed);
+            observed.failed(&error.to_string(), Cause::Start);
+            seen.rests(&tenant.id, observed);
+            ChangeError::unavailable(error.to_string())
+        })?;
         self.ids.insert(actor.get_id(), tenant.id.clone());
         let opened = Tenant::new(shared, actor, Arc::clone(permits));
         let mut tenants = self.arguments.tenants.write().unwrap_or_else(PoisonError::into_inner);
@@ -199,11 +256,12 @@ impl DirectoryState {
         id: &TenantId,
     ) -> Result<(), ChangeError> {
         let tenant = self.arguments.store.snapshot()?.tenant(id)?;
-        match tenant {
-            Some(tenant) => self.open(myself, &tenant).await.map(drop),
+        let Some(tenant) = tenant else {
             // Deleted meanwhile.
-            None => Ok(()),
-        }
+            self.arguments.seen.rested(id);
+            return Ok(());
+        };
+        self.open(myself, &tenant).await.map(drop)
     }
 
     fn live(&self, id: &TenantId, key: TenantKey) -> Option<Tenant> {
@@ -217,16 +275,14 @@ impl DirectoryState {
             tenant.stop("the tenant was deleted");
             self.failures.remove(id);
         }
+        self.arguments.seen.rested(id);
     }
 
-    /// Takes an ended actor off the list. Answers whether it was the live one of its tenant.
-    fn forget(&mut self, id: &TenantId, actor: ActorId) -> bool {
+    /// Takes an ended actor off the list. Answers it if it was the live one of its tenant.
+    fn forget(&mut self, id: &TenantId, actor: ActorId) -> Option<Tenant> {
         let mut tenants = self.arguments.tenants.write().unwrap_or_else(PoisonError::into_inner);
         let was_live = tenants.get(id).is_some_and(|tenant| tenant.actor_id() == actor);
-        if was_live {
-            tenants.remove(id);
-        }
-        was_live
+        if was_live { tenants.remove(id) } else { None }
     }
 
     fn reopen_later(&mut self, myself: &ActorRef<DirectoryMessage>, id: TenantId) {

@@ -16,10 +16,12 @@ use scim::schema::ResourceType;
 use serde_json::{Map, Value, json};
 use store::snapshot::Member;
 use store::{Expected, MemberChange, Operation, Record, Refusal, Snapshot};
+use tracing::{Instrument, Span};
 
 use crate::error::ChangeError;
-use crate::observe::Observed;
+use crate::observe::{Kind, Observed};
 use crate::shared::{Shared, WriteGuard, attempt};
+use crate::trace;
 use crate::user::decide::new_record;
 use crate::version::{self, Precondition};
 
@@ -63,6 +65,16 @@ pub(crate) enum GroupMessage {
 }
 
 impl GroupMessage {
+    /// The span in which it is worked on.
+    fn span(&self) -> Span {
+        let (write, operation) = match self {
+            Self::Patch { write, .. } => (write, "patch"),
+            Self::Replace { write, .. } => (write, "replace"),
+            Self::Delete { write, .. } => (write, "delete"),
+        };
+        trace::handling(write.span(), Kind::Group, operation)
+    }
+
     /// Whether its requester went away before its turn came; as for a user.
     fn is_abandoned(&self) -> bool {
         match self {
@@ -115,26 +127,36 @@ impl Actor for GroupActor {
             group.observed.end();
             return Ok(());
         }
+        let span = message.span();
+        group.handle(message).instrument(span).await;
+        group.observed.end();
+        Ok(())
+    }
+}
+
+impl GroupArguments {
+    async fn handle(&self, message: GroupMessage) {
         // A requester that timed out does not take its change back, hence the ignored sends.
         match message {
             GroupMessage::Patch { patch, precondition, write, reply_to } => {
-                match group.hand_in_members(&patch, &precondition, &write) {
+                match self.hand_in_members(&patch, &precondition, &write) {
                     Ok(Some(reply)) => {
-                        let shared = Arc::clone(&group.shared);
+                        let shared = Arc::clone(&self.shared);
                         // Ends with the commit's answer, which has a time limit; as many at once
                         // as there are permits.
-                        tokio::spawn(async move {
+                        let committing = async move {
                             let committed = shared.wait_for(reply).await;
                             drop(write);
                             let _ = reply_to
                                 .send(committed.map(|done| done.revision.unwrap_or_default()));
-                        });
+                        };
+                        tokio::spawn(committing.in_current_span());
                     }
                     Ok(None) => {
                         let decide = |current: &Resource, snapshot: &Snapshot| {
-                            group.patched(&patch, current, snapshot)
+                            self.patched(&patch, current, snapshot)
                         };
-                        let _ = reply_to.send(group.change(&precondition, &write, decide).await);
+                        let _ = reply_to.send(self.change(&precondition, &write, decide).await);
                     }
                     Err(error) => {
                         let _ = reply_to.send(Err(error));
@@ -148,18 +170,14 @@ impl Actor for GroupActor {
                     let members = members.into_iter().collect();
                     Ok(Next { resource, members, depends_on_members: false })
                 };
-                let _ = reply_to.send(group.change(&precondition, &write, decide).await);
+                let _ = reply_to.send(self.change(&precondition, &write, decide).await);
             }
             GroupMessage::Delete { precondition, write, reply_to } => {
-                let _ = reply_to.send(group.delete(&precondition, &write).await);
+                let _ = reply_to.send(self.delete(&precondition, &write).await);
             }
         }
-        group.observed.end();
-        Ok(())
     }
-}
 
-impl GroupArguments {
     /// Hands in a PATCH that only adds, removes or replaces members by value. Answers none if it
     /// does more than that.
     fn hand_in_members(

@@ -8,6 +8,7 @@
 //!    ├─ ReconcilerActor     settle timer, random sweep timer, passes
 //!    ├─ CourierActor …      brings events to one webhook's receiver
 //!    ├─ ReporterActor       tells of equipment that disabled accounts still hold
+//!    ├─ RecorderActor       writes down what the directory sent and got
 //!    └─ HousekeeperActor    retention, warnings, uses of tokens
 //! ```
 //!
@@ -22,25 +23,31 @@
 //!
 //! Not here: HTTP, tokens, rate limits, the storage engine. Reads do not pass through actors.
 
+pub mod cadence;
 pub mod clock;
 pub mod config;
 pub mod courier;
 pub mod equipment;
 pub mod error;
 pub mod housekeeper;
+pub mod live;
 pub mod mail;
 pub mod observe;
 pub mod reconciler;
+pub mod recorder;
 pub mod reporter;
+pub mod sent;
 pub mod service;
 pub mod shared;
 pub mod token_uses;
+pub mod traffic;
 pub mod vault;
 pub mod version;
 
 mod directory;
 mod group;
 mod tenant;
+mod trace;
 mod user;
 
 pub use clock::{Clock, SystemClock, TokioClock};

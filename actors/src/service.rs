@@ -19,18 +19,22 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::clock::Clock;
 use crate::courier::egress::Outbound;
-use crate::directory::{DirectoryActor, DirectoryArguments, DirectoryMessage, Tenants};
+use crate::directory::{
+    DirectoryActor, DirectoryArguments, DirectoryMessage, DirectorySeen, Tenants,
+};
 use crate::error::ChangeError;
 use crate::group::GroupMessage;
 use crate::mail::Mailer;
+use crate::observe::ActorState;
 use crate::reconciler::ReconcilerMessage;
 pub use crate::reconciler::pass::{Held, Page, Report};
+use crate::recorder;
 use crate::shared::{Shared, WriteGuard};
 use crate::tenant::TenantMessage;
-use crate::token_uses;
 use crate::user::UserMessage;
 pub use crate::user::{ManualAct, RoleChange};
 use crate::version::Precondition;
+use crate::{token_uses, traffic};
 
 mod holds;
 mod oauth;
@@ -83,6 +87,7 @@ pub struct Service {
     clock: Arc<dyn Clock>,
     directory: ActorRef<DirectoryMessage>,
     tenants: Tenants,
+    seen: Arc<DirectorySeen>,
 }
 
 /// One tenant, live.
@@ -122,6 +127,7 @@ impl Service {
         mailer: Option<Arc<dyn Mailer>>,
     ) -> Result<Self, ChangeError> {
         let tenants = Tenants::default();
+        let seen = Arc::new(DirectorySeen::new());
         let arguments = DirectoryArguments {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
@@ -130,11 +136,12 @@ impl Service {
             limits,
             outbound: Arc::new(outbound),
             mailer,
+            seen: Arc::clone(&seen),
         };
         let (directory, _) = DirectoryActor::spawn(None, DirectoryActor, arguments)
             .await
             .map_err(|error| ChangeError::unavailable(error.to_string()))?;
-        Ok(Self { store, clock, directory, tenants })
+        Ok(Self { store, clock, directory, tenants, seen })
     }
 
     /// The store, to read from.
@@ -179,6 +186,7 @@ impl Service {
         }
         let tenant = tenant.clone();
         let message = |reply_to| DirectoryMessage::Open { tenant, reply_to };
+        self.seen.observed.sent();
         answered(self.directory.call(message, Some(ANSWER_WAIT_MAX)).await)?
     }
 
@@ -190,6 +198,8 @@ impl Service {
         let couriers = tenants.iter().map(|tenant| tenant.shared.stop_couriers(wait / 4));
         futures_util::future::join_all(couriers).await;
         self.write_token_uses(wait / 4).await;
+        self.write_requests(wait / 4).await;
+        self.write_traffic(wait / 4).await;
         for tenant in tenants {
             tenant.stop("the service is stopping");
         }
@@ -208,10 +218,45 @@ impl Service {
         }
     }
 
+    /// Writes down all requests that are not written yet, for at most `wait`.
+    pub async fn write_requests(&self, wait: Duration) {
+        let tenants = self.live_tenants();
+        let all = tenants.iter().map(|tenant| recorder::write(tenant.shared()));
+        if tokio::time::timeout(wait, futures_util::future::join_all(all)).await.is_err() {
+            tracing::warn!("the last requests were not written down");
+        }
+    }
+
+    /// Writes down all that came and is not written yet, for at most `wait`.
+    pub async fn write_traffic(&self, wait: Duration) {
+        let tenants = self.live_tenants();
+        let counts = tenants.iter().map(|tenant| traffic::write(tenant.shared(), true));
+        if tokio::time::timeout(wait, futures_util::future::join_all(counts)).await.is_err() {
+            tracing::warn!("the last counts of traffic were not written");
+        }
+    }
+
     /// The live tenants.
     pub fn live_tenants(&self) -> Vec<Tenant> {
         let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
         tenants.values().cloned().collect()
+    }
+
+    /// The live tenant with this id, if there is one.
+    pub fn live_tenant(&self, id: &str) -> Option<Tenant> {
+        let id = id.parse().ok()?;
+        let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
+        tenants.get(&id).cloned()
+    }
+
+    /// What the directory is doing.
+    pub fn directory(&self) -> ActorState {
+        self.seen.observed.state()
+    }
+
+    /// The tenants whose actors failed and are started again after a rest.
+    pub fn resting_tenants(&self) -> Vec<(TenantId, ActorState)> {
+        self.seen.resting()
     }
 
     /// Makes a tenant with its first token.
@@ -234,6 +279,7 @@ impl Service {
         self.commit(TenantKey::SERVICE, delete, author).await?;
         let key = tenant.key;
         let message = |reply_to| DirectoryMessage::Close { id: id.clone(), key, reply_to };
+        self.seen.observed.sent();
         answered(self.directory.call(message, Some(ANSWER_WAIT_MAX)).await)?;
         let service = self.clone();
         tokio::spawn(async move {
@@ -447,7 +493,9 @@ impl Tenant {
         if self.shared.snapshot()?.account(self.key(), id)?.is_none() {
             return Err(ChangeError::NotFound);
         }
-        self.ask_user(None, id, |reply_to| UserMessage::Manual { act, author, reply_to }).await
+        let span = tracing::Span::current();
+        let message = |reply_to| UserMessage::Manual { act, author, span, reply_to };
+        self.ask_user(None, id, message).await
     }
 
     /// Applies the rules to every account now, or tells what that would change.

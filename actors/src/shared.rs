@@ -19,17 +19,22 @@ use store::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use crate::cadence::Lessons;
 use crate::clock::Clock;
 use crate::config::ActiveConfig;
 use crate::courier::CourierMessage;
 use crate::courier::egress::Outbound;
 use crate::error::ChangeError;
 use crate::housekeeper::{ExpiredParked, HousekeeperMessage};
+use crate::live::LiveChildren;
 use crate::mail::Mailer;
-use crate::observe::Observed;
+use crate::observe::{Kind, Observed};
 use crate::reconciler::ReconcilerMessage;
+use crate::recorder::Recorder;
 use crate::reporter::ReporterMessage;
+use crate::sent::SentLog;
 use crate::token_uses::TokenUses;
+use crate::traffic::TrafficLog;
 
 /// How often the counters of an open wave are written along with a change.
 const WAVE_SAVED_EVERY_MS: i64 = 1_000;
@@ -55,13 +60,18 @@ pub struct Shared {
     reconciler: Mutex<Option<ActorRef<ReconcilerMessage>>>,
     pub(crate) permits: Arc<Semaphore>,
     /// The tenant actor's counters.
-    pub tenant_observed: Observed,
+    pub tenant_observed: Arc<Observed>,
     /// The reconciler's counters.
     pub reconciler_observed: Observed,
     /// The housekeeper's counters.
     pub housekeeper_observed: Observed,
     /// When tokens were last used.
     pub token_uses: TokenUses,
+    /// What came.
+    pub traffic: TrafficLog,
+    /// Which attributes came.
+    pub sent: SentLog,
+    pub(crate) lessons: Lessons,
     housekeeper: Mutex<Option<ActorRef<HousekeeperMessage>>>,
     parked_expired: Mutex<Option<ExpiredParked>>,
     reporter: Mutex<Option<ActorRef<ReporterMessage>>>,
@@ -71,15 +81,21 @@ pub struct Shared {
     pub(crate) mailer: Option<Arc<dyn Mailer>>,
     /// Held by whoever writes a list of equipment, or removes rows of one.
     pub(crate) equipment: Arc<tokio::sync::Mutex<()>>,
-    live_users: RwLock<HashMap<UserId, Arc<Observed>>>,
-    live_groups: RwLock<HashMap<GroupId, Arc<Observed>>>,
+    /// The actors of users.
+    pub users: LiveChildren<UserId>,
+    /// The actors of groups.
+    pub groups: LiveChildren<GroupId>,
     next_sweep: Mutex<Option<Timestamp>>,
     last_protected: Mutex<BTreeSet<UserId>>,
     /// The way out for couriers.
     pub(crate) outbound: Arc<Outbound>,
     couriers: RwLock<HashMap<WebhookId, LiveCourier>>,
+    /// Couriers that failed and rest.
+    resting_couriers: RwLock<HashMap<WebhookId, Arc<Observed>>>,
     /// Held while the tenant's webhooks are changed.
     pub(crate) webhooks: tokio::sync::Mutex<()>,
+    /// What the directory sent and got, on its way to the disk.
+    pub recorder: Recorder,
 }
 
 #[derive(Default)]
@@ -101,6 +117,7 @@ impl Shared {
         permits: usize,
         outbound: Arc<Outbound>,
     ) -> Self {
+        let opened_at = clock.now();
         Self {
             key: tenant.key,
             id: tenant.id.clone(),
@@ -111,29 +128,39 @@ impl Shared {
             feed: watch::Sender::new(feed),
             reconciler: Mutex::default(),
             permits: Arc::new(Semaphore::new(permits)),
-            tenant_observed: Observed::default(),
-            reconciler_observed: Observed::default(),
-            housekeeper_observed: Observed::default(),
+            tenant_observed: Arc::new(Observed::new(Kind::Tenant)),
+            reconciler_observed: Observed::new(Kind::Reconciler),
+            housekeeper_observed: Observed::new(Kind::Housekeeper),
             token_uses: TokenUses::default(),
+            traffic: TrafficLog::new(opened_at),
+            sent: SentLog::default(),
+            lessons: Lessons::default(),
             housekeeper: Mutex::default(),
             parked_expired: Mutex::default(),
             reporter: Mutex::default(),
-            reporter_observed: Observed::default(),
+            reporter_observed: Observed::new(Kind::Reporter),
             mailer: None,
             equipment: Arc::default(),
-            live_users: RwLock::default(),
-            live_groups: RwLock::default(),
+            users: LiveChildren::default(),
+            groups: LiveChildren::default(),
             next_sweep: Mutex::default(),
             last_protected: Mutex::default(),
             outbound,
             couriers: RwLock::default(),
+            resting_couriers: RwLock::default(),
             webhooks: tokio::sync::Mutex::default(),
+            recorder: Recorder::default(),
         }
     }
 
     /// The same, with somebody who sends e-mails.
     pub(crate) fn mailing(self, mailer: Option<Arc<dyn Mailer>>) -> Self {
         Self { mailer, ..self }
+    }
+
+    /// The same, going on with the counters of an actor that failed.
+    pub(crate) fn observed_as(self, tenant_observed: Option<Arc<Observed>>) -> Self {
+        Self { tenant_observed: tenant_observed.unwrap_or(self.tenant_observed), ..self }
     }
 
     // --- configuration ---------------------------------------------------------------------------
@@ -254,12 +281,15 @@ impl Shared {
         }
         let outcome = Mutex::new(WriteOutcome::Failed);
         let (shared, permits) = (Arc::clone(self), Mutex::default());
-        WriteGuard(Arc::new(Write { shared, wave, author, outcome, permits }))
+        let span = tracing::Span::current();
+        WriteGuard(Arc::new(Write { shared, wave, author, outcome, permits, span }))
     }
 
-    /// A look-up arrives.
-    pub fn look_up(&self) {
-        self.tracked_wave().tracker.look_up();
+    /// A look-up arrives. Answers the wave within which it does, if one is open.
+    pub fn look_up(&self) -> Option<WaveId> {
+        let mut tracked = self.tracked_wave();
+        tracked.tracker.look_up();
+        tracked.tracker.open().map(|wave| wave.id)
     }
 
     /// The open wave as it stands.
@@ -381,6 +411,7 @@ impl Shared {
     /// Settings changed: what is kept for how long, perhaps. One that is being started again goes
     /// its round soon anyway.
     pub(crate) fn housekeeper_goes_round(&self) {
+        self.recorder.trim_soon();
         if let Some(housekeeper) = lock(&self.housekeeper).as_ref() {
             let _ = housekeeper.cast(HousekeeperMessage::GoRound);
         }
@@ -417,35 +448,19 @@ impl Shared {
 
     // --- live actors -----------------------------------------------------------------------------
 
-    pub(crate) fn user_started(&self, user: UserId, observed: Arc<Observed>) {
-        write(&self.live_users).insert(user, observed);
-    }
-
-    pub(crate) fn user_ended(&self, user: UserId) {
-        write(&self.live_users).remove(&user);
-    }
-
-    /// A live user actor's counters.
+    /// A live user actor's counters; also of one that failed and rests.
     pub fn live_user(&self, user: UserId) -> Option<Arc<Observed>> {
-        read(&self.live_users).get(&user).cloned()
+        self.users.observed(user)
     }
 
     /// How many user actors are live.
     pub fn live_users(&self) -> usize {
-        read(&self.live_users).len()
-    }
-
-    pub(crate) fn group_started(&self, group: GroupId, observed: Arc<Observed>) {
-        write(&self.live_groups).insert(group, observed);
-    }
-
-    pub(crate) fn group_ended(&self, group: GroupId) {
-        write(&self.live_groups).remove(&group);
+        self.users.live()
     }
 
     /// How many group actors are live.
     pub fn live_groups(&self) -> usize {
-        read(&self.live_groups).len()
+        self.groups.live()
     }
 
     pub(crate) fn courier_started(
@@ -455,10 +470,21 @@ impl Shared {
         observed: Arc<Observed>,
     ) {
         write(&self.couriers).insert(webhook, (courier, observed));
+        self.courier_gone(webhook);
     }
 
     pub(crate) fn courier_ended(&self, webhook: WebhookId) {
         write(&self.couriers).remove(&webhook);
+    }
+
+    /// A webhook's courier failed, and is started again after a rest.
+    pub(crate) fn courier_rests(&self, webhook: WebhookId, observed: Arc<Observed>) {
+        write(&self.resting_couriers).insert(webhook, observed);
+    }
+
+    /// A webhook's courier does not rest any more.
+    pub(crate) fn courier_gone(&self, webhook: WebhookId) {
+        write(&self.resting_couriers).remove(&webhook);
     }
 
     /// A webhook's courier, if it is live.
@@ -474,9 +500,14 @@ impl Shared {
         let _ = futures_util::future::join_all(stop).await;
     }
 
-    /// The counters of the live couriers.
-    pub fn live_couriers(&self) -> Vec<(WebhookId, Arc<Observed>)> {
-        read(&self.couriers).iter().map(|(id, (_, seen))| (*id, Arc::clone(seen))).collect()
+    /// The counters of the couriers that are live, and of those that failed and rest.
+    pub fn couriers(&self) -> Vec<(WebhookId, Arc<Observed>)> {
+        let mut couriers: Vec<_> =
+            read(&self.couriers).iter().map(|(id, (_, seen))| (*id, Arc::clone(seen))).collect();
+        let resting = read(&self.resting_couriers);
+        couriers.extend(resting.iter().map(|(id, seen)| (*id, Arc::clone(seen))));
+        couriers.sort_unstable_by_key(|(id, _)| *id);
+        couriers
     }
 
     // --- reading ---------------------------------------------------------------------------------
@@ -593,6 +624,8 @@ struct Write {
     author: Author,
     outcome: Mutex<WriteOutcome>,
     permits: Mutex<Vec<OwnedSemaphorePermit>>,
+    /// The request's.
+    span: tracing::Span,
 }
 
 impl WriteGuard {
@@ -604,6 +637,11 @@ impl WriteGuard {
     /// Who writes.
     pub fn author(&self) -> &Author {
         &self.0.author
+    }
+
+    /// The span of the request that writes.
+    pub(crate) fn span(&self) -> &tracing::Span {
+        &self.0.span
     }
 
     /// The write, at `now`.

@@ -29,8 +29,10 @@ use self::couriers::Couriers;
 use crate::error::ChangeError;
 use crate::group::{GroupActor, GroupArguments, GroupMessage};
 use crate::housekeeper::HousekeeperActor;
-use crate::observe::Observed;
+use crate::live::LiveChildren;
+use crate::observe::{Cause, Kind, Observed};
 use crate::reconciler::{ReconcilerActor, ReconcilerMessage};
+use crate::recorder::RecorderActor;
 use crate::reporter::{ReporterActor, ReporterMessage};
 use crate::service::Limits;
 use crate::shared::{Shared, WriteGuard};
@@ -38,7 +40,7 @@ use crate::user::{UserActor, UserArguments, UserMessage};
 
 /// How often idle children are looked for.
 const PASSIVATION_EVERY: Duration = Duration::from_secs(10);
-/// How long a failed reconciler, reporter or housekeeper rests before it is started again, at first
+/// How long a failed reconciler, reporter, recorder or housekeeper rests before it is started again, at first
 /// and at most.
 const REST_MIN: Duration = Duration::from_millis(100);
 const REST_MAX: Duration = Duration::from_secs(30);
@@ -79,6 +81,8 @@ pub(crate) enum TenantMessage {
     StartHousekeeper,
     /// Start the reporter again. Sent by its own timer.
     StartReporter,
+    /// Start the recorder again. Sent by its own timer.
+    StartRecorder,
     /// Start the couriers of all webhooks that have none.
     StartCouriers,
     /// Start a webhook's courier, unless there is one.
@@ -104,6 +108,7 @@ pub(crate) struct TenantState {
     reconciler: Restarts,
     reporter: Restarts,
     housekeeper: Restarts,
+    recorder: Restarts,
     couriers: Couriers,
 }
 
@@ -133,12 +138,15 @@ impl Actor for TenantActor {
             reconciler: Restarts::new(shared.clock.now()),
             reporter: Restarts::new(shared.clock.now()),
             housekeeper: Restarts::new(shared.clock.now()),
+            recorder: Restarts::new(shared.clock.now()),
             couriers: Couriers::new(Arc::clone(&shared)),
             shared,
         };
+        state.shared.tenant_observed.started();
         state.start_reconciler(&myself).await?;
         state.start_reporter(&myself).await?;
         state.start_housekeeper(&myself).await?;
+        state.start_recorder(&myself).await?;
         // Its own mailbox is open by now.
         let _ = myself.cast(TenantMessage::StartCouriers);
         myself.send_interval(PASSIVATION_EVERY, || TenantMessage::Passivate);
@@ -183,6 +191,12 @@ impl Actor for TenantActor {
                     myself.send_after(rest, || TenantMessage::StartReporter);
                 }
             }
+            TenantMessage::StartRecorder => {
+                if state.start_recorder(&myself).await.is_err() {
+                    let rest = state.recorder.rest(state.shared.clock.now());
+                    myself.send_after(rest, || TenantMessage::StartRecorder);
+                }
+            }
             TenantMessage::StartCouriers => state.couriers.start_all(&myself).await,
             TenantMessage::StartCourier(id) => state.couriers.start(&myself, id).await,
         }
@@ -199,42 +213,44 @@ impl Actor for TenantActor {
     ) -> Result<(), ActorProcessingErr> {
         let (cell, failure) = match event {
             SupervisionEvent::ActorTerminated(cell, ..) => (cell, None),
-            SupervisionEvent::ActorFailed(cell, error) => (cell, Some(error.to_string())),
+            SupervisionEvent::ActorFailed(cell, error) => {
+                (cell, Some((error.to_string(), Cause::of(&error))))
+            }
             _ => return Ok(()),
         };
-        if let Some(error) = &failure {
+        if let Some((error, _)) = &failure {
             tracing::error!(tenant.id = %state.shared.id, error, "an actor failed");
         }
+        let failure = failure.as_ref().map(|(error, cause)| (error.as_str(), *cause));
         let id = cell.get_id();
-        if let Some(Ended { id, held }) = state.users.ended(id, failure.as_deref()) {
+        if let Some(Ended { id, held }) = state.users.ended(id, failure) {
             for message in held {
                 state.users.route(&myself, id, message).await;
             }
-        } else if let Some(Ended { id, held }) = state.groups.ended(id, failure.as_deref()) {
+        } else if let Some(Ended { id, held }) = state.groups.ended(id, failure) {
             for message in held {
                 state.groups.route(&myself, id, message).await;
             }
-        } else if state.couriers.ended(&myself, id, failure.as_deref()) {
+        } else if state.couriers.ended(&myself, id, failure) {
             // It is started again after a rest, if it failed.
         } else if state.housekeeper.actor == Some(id) {
             state.shared.set_housekeeper(None);
-            if let Some(error) = failure {
-                state.shared.housekeeper_observed.failed(&error);
-            }
+            state.shared.housekeeper_observed.ended(failure);
             let rest = state.housekeeper.rest(state.shared.clock.now());
             myself.send_after(rest, || TenantMessage::StartHousekeeper);
+        } else if state.recorder.actor == Some(id) {
+            state.shared.recorder.set_actor(None);
+            state.shared.recorder.observed.ended(failure);
+            let rest = state.recorder.rest(state.shared.clock.now());
+            myself.send_after(rest, || TenantMessage::StartRecorder);
         } else if state.reporter.actor == Some(id) {
             state.shared.set_reporter(None);
-            if let Some(error) = failure {
-                state.shared.reporter_observed.failed(&error);
-            }
+            state.shared.reporter_observed.ended(failure);
             let rest = state.reporter.rest(state.shared.clock.now());
             myself.send_after(rest, || TenantMessage::StartReporter);
         } else if state.reconciler.actor == Some(id) {
             state.shared.set_reconciler(None);
-            if let Some(error) = failure {
-                state.shared.reconciler_observed.failed(&error);
-            }
+            state.shared.reconciler_observed.ended(failure);
             let rest = state.reconciler.rest(state.shared.clock.now());
             myself.send_after(rest, || TenantMessage::StartReconciler);
         }
@@ -252,6 +268,7 @@ impl TenantState {
             ReconcilerActor::spawn_linked(None, ReconcilerActor, arguments, myself.get_cell())
                 .await?;
         self.reconciler.started(reconciler.get_id(), self.shared.clock.now());
+        self.shared.reconciler_observed.started();
         self.shared.set_reconciler(Some(reconciler));
         self.shared.tell_reconciler(ReconcilerMessage::Start);
         Ok(())
@@ -266,7 +283,21 @@ impl TenantState {
             HousekeeperActor::spawn_linked(None, HousekeeperActor, shared, myself.get_cell())
                 .await?;
         self.housekeeper.started(housekeeper.get_id(), self.shared.clock.now());
+        self.shared.housekeeper_observed.started();
         self.shared.set_housekeeper(Some(housekeeper));
+        Ok(())
+    }
+
+    async fn start_recorder(
+        &mut self,
+        myself: &ActorRef<TenantMessage>,
+    ) -> Result<(), ActorProcessingErr> {
+        let shared = Arc::clone(&self.shared);
+        let (recorder, _) =
+            RecorderActor::spawn_linked(None, RecorderActor, shared, myself.get_cell()).await?;
+        self.recorder.started(recorder.get_id(), self.shared.clock.now());
+        self.shared.recorder.observed.started();
+        self.shared.recorder.set_actor(Some(recorder));
         Ok(())
     }
 
@@ -278,6 +309,7 @@ impl TenantState {
         let (reporter, _) =
             ReporterActor::spawn_linked(None, ReporterActor, shared, myself.get_cell()).await?;
         self.reporter.started(reporter.get_id(), self.shared.clock.now());
+        self.shared.reporter_observed.started();
         self.shared.set_reporter(Some(reporter));
         self.shared.tell_reporter(ReporterMessage::Start);
         Ok(())
@@ -312,23 +344,21 @@ impl ChildKind for Users {
     type Id = UserId;
     type Message = UserMessage;
 
+    const KIND: Kind = Kind::User;
+
     async fn spawn(
         &self,
         id: UserId,
         observed: Arc<Observed>,
         parent: &ActorRef<TenantMessage>,
     ) -> Result<ActorRef<UserMessage>, ractor::SpawnErr> {
-        let arguments =
-            UserArguments { id, shared: Arc::clone(&self.0), observed: Arc::clone(&observed) };
+        let arguments = UserArguments { id, shared: Arc::clone(&self.0), observed };
         let spawned = UserActor::spawn_linked(None, UserActor, arguments, parent.get_cell()).await;
-        spawned.map(|(actor, _)| {
-            self.0.user_started(id, observed);
-            actor
-        })
+        spawned.map(|(actor, _)| actor)
     }
 
-    fn gone(&self, id: UserId) {
-        self.0.user_ended(id);
+    fn live(&self) -> &LiveChildren<UserId> {
+        &self.0.users
     }
 
     fn now_ms(&self) -> u64 {
@@ -343,24 +373,22 @@ impl ChildKind for Groups {
     type Id = GroupId;
     type Message = GroupMessage;
 
+    const KIND: Kind = Kind::Group;
+
     async fn spawn(
         &self,
         id: GroupId,
         observed: Arc<Observed>,
         parent: &ActorRef<TenantMessage>,
     ) -> Result<ActorRef<GroupMessage>, ractor::SpawnErr> {
-        let arguments =
-            GroupArguments { id, shared: Arc::clone(&self.0), observed: Arc::clone(&observed) };
+        let arguments = GroupArguments { id, shared: Arc::clone(&self.0), observed };
         let spawned =
             GroupActor::spawn_linked(None, GroupActor, arguments, parent.get_cell()).await;
-        spawned.map(|(actor, _)| {
-            self.0.group_started(id, observed);
-            actor
-        })
+        spawned.map(|(actor, _)| actor)
     }
 
-    fn gone(&self, id: GroupId) {
-        self.0.group_ended(id);
+    fn live(&self) -> &LiveChildren<GroupId> {
+        &self.0.groups
     }
 
     fn now_ms(&self) -> u64 {

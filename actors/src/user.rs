@@ -22,6 +22,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use store::{
     Changeset, Expected, Marked, Operation, ReadError, Record, Refusal, Requirement, Snapshot,
 };
+use tracing::Instrument;
 
 use self::decide::{Next, UserState};
 pub(crate) use self::message::{Brake, Cause, Deferral, Reconciled, UserMessage};
@@ -71,36 +72,41 @@ impl Actor for UserActor {
             user.observed.end();
             return Ok(());
         }
-        // A requester that timed out does not take its change back, hence the ignored sends.
-        match message {
-            UserMessage::Patch { patch, precondition, write, reply_to } => {
-                let decide = |state: &UserState, config: &ActiveConfig, moment| {
-                    decide::patch(state, &patch, config, moment)
-                };
-                let _ = reply_to.send(user.change(&precondition, &write, decide).await);
-            }
-            UserMessage::Replace { body, precondition, write, reply_to } => {
-                let decide = |state: &UserState, config: &ActiveConfig, moment| {
-                    decide::replace(state, &body, config, moment)
-                };
-                let _ = reply_to.send(user.change(&precondition, &write, decide).await);
-            }
-            UserMessage::Delete { precondition, write, reply_to } => {
-                let _ = reply_to.send(user.delete(&precondition, &write).await);
-            }
-            UserMessage::Manual { act, author, reply_to } => {
-                let _ = reply_to.send(user.manual(&act, &author).await);
-            }
-            UserMessage::Reconcile { cause, brake, author, reply_to } => {
-                let _ = reply_to.send(user.reconcile(cause, brake, &author).await);
-            }
-        }
+        let span = message.span();
+        user.handle(message).instrument(span).await;
         user.observed.end();
         Ok(())
     }
 }
 
 impl UserArguments {
+    async fn handle(&self, message: UserMessage) {
+        // A requester that timed out does not take its change back, hence the ignored sends.
+        match message {
+            UserMessage::Patch { patch, precondition, write, reply_to } => {
+                let decide = |state: &UserState, config: &ActiveConfig, moment| {
+                    decide::patch(state, &patch, config, moment)
+                };
+                let _ = reply_to.send(self.change(&precondition, &write, decide).await);
+            }
+            UserMessage::Replace { body, precondition, write, reply_to } => {
+                let decide = |state: &UserState, config: &ActiveConfig, moment| {
+                    decide::replace(state, &body, config, moment)
+                };
+                let _ = reply_to.send(self.change(&precondition, &write, decide).await);
+            }
+            UserMessage::Delete { precondition, write, reply_to } => {
+                let _ = reply_to.send(self.delete(&precondition, &write).await);
+            }
+            UserMessage::Manual { act, author, reply_to, .. } => {
+                let _ = reply_to.send(self.manual(&act, &author).await);
+            }
+            UserMessage::Reconcile { cause, brake, author, reply_to, .. } => {
+                let _ = reply_to.send(self.reconcile(cause, brake, &author).await);
+            }
+        }
+    }
+
     /// Decides and commits a change of the user by the directory.
     async fn change(
         &self,

@@ -3,16 +3,14 @@
 //! A list, newest first, for people who look for something; or, where JSON lines are asked for, an
 //! export of everything, oldest first.
 
-mod export;
-
-use std::ops::ControlFlow;
+pub(crate) mod export;
 
 use access::RequestId;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use serde_json::Value;
-use store::{Snapshot, TenantKey};
+use store::{TenantKey, Texts};
 use utoipa::ToSchema;
 
 use super::page::{Paging, Parameters};
@@ -23,27 +21,31 @@ use crate::app::App;
 use crate::openapi::schemas::audit::{AuditActorKind, AuditEntry};
 
 /// Entries that are looked through for those that are asked for before an answer is given.
-const LOOKED_AT_MAX: usize = 10_000;
+const LOOKED_AT_MAX: usize = 25_000;
 /// Who can be asked for.
-const ACTORS: [&str; 5] = ["token", "operator", "setup_link", "reconciler", "service"];
+pub(crate) const ACTORS: [&str; 5] = ["token", "operator", "setup_link", "reconciler", "service"];
 
 /// A page of the audit log.
 #[derive(Serialize, ToSchema)]
-struct AuditPage {
+pub(crate) struct AuditPage {
     /// At most `limit` of them, newest first.
     #[schema(value_type = Vec<AuditEntry>)]
-    items: Vec<Value>,
+    pub(crate) items: Vec<Value>,
     /// Set if there may be more; a page can be empty all the same.
     #[schema(required)]
-    next_cursor: Option<String>,
+    pub(crate) next_cursor: Option<String>,
+    /// How many entries were looked at.
+    #[serde(skip)]
+    pub(crate) looked_at: usize,
 }
 
 /// Which entries are asked for.
-pub(super) struct Wanted {
-    actor: Option<String>,
-    object: Option<String>,
-    id: Option<String>,
-    request: Option<RequestId>,
+#[derive(Default)]
+pub(crate) struct Wanted {
+    pub(crate) actor: Option<String>,
+    pub(crate) object: Option<String>,
+    pub(crate) id: Option<String>,
+    pub(crate) request: Option<RequestId>,
 }
 
 /// Which entries are asked for, as the description has it.
@@ -114,39 +116,30 @@ async fn show(app: &App, tenant: TenantKey, headers: &HeaderMap, query: Option<&
         return export::start(app, tenant, media_type, after, wanted);
     }
     let (limit, before) = (parameters.limit()?, parameters.cursor::<u64>()?);
-    let permits = app.scan_permits(tenant).await.ok_or_else(Problem::unavailable)?;
-    let snapshot = app.service().store().snapshot()?;
-    let read = tokio::task::spawn_blocking(move || {
-        let page = newest(&snapshot, tenant, &wanted, before, limit);
-        drop(permits);
-        page
-    });
-    let page = read.await.map_err(|_| Problem::unavailable())??;
+    let page = listed(app, tenant, wanted, before, limit).await?;
     Ok(answer::json(StatusCode::OK, JSON, &page))
 }
 
-fn newest(
-    snapshot: &Snapshot,
+/// At most `limit` wanted entries before the number `before`, newest first.
+pub(crate) async fn listed(
+    app: &App,
     tenant: TenantKey,
-    wanted: &Wanted,
+    wanted: Wanted,
     before: Option<u64>,
     limit: usize,
 ) -> Result<AuditPage, Problem> {
-    let mut page = AuditPage { items: Vec::new(), next_cursor: None };
-    let (mut looked_at, mut looked_to) = (0, 0);
-    snapshot.audit_reversed(tenant, before, |entry| {
-        if page.items.len() >= limit || looked_at >= LOOKED_AT_MAX {
-            page.next_cursor = Some(looked_to.to_string());
-            return ControlFlow::Break(());
-        }
-        looked_at += 1;
-        looked_to = number_of(&entry).unwrap_or(looked_to);
-        if wanted.wants(&entry) {
-            page.items.push(entry);
-        }
-        ControlFlow::Continue(())
-    })?;
-    Ok(page)
+    let permits = app.scan_permits(tenant).await.ok_or_else(Problem::unavailable)?;
+    let snapshot = app.service().store().snapshot()?;
+    let read = tokio::task::spawn_blocking(move || {
+        let limits = (limit, LOOKED_AT_MAX);
+        let wants = |entry: &Value| wanted.wants(entry);
+        let looked = snapshot.audit_back(tenant, before, &wanted.texts(), limits, wants);
+        drop(permits);
+        looked
+    });
+    let looked = read.await.map_err(|_| Problem::unavailable())??;
+    let next_cursor = looked.more_after.map(|number| number.to_string());
+    Ok(AuditPage { items: looked.found, next_cursor, looked_at: looked.rows })
 }
 
 fn number_of(entry: &Value) -> Option<u64> {
@@ -154,7 +147,7 @@ fn number_of(entry: &Value) -> Option<u64> {
 }
 
 impl Wanted {
-    fn read(parameters: &Parameters) -> Result<Self, Problem> {
+    pub(crate) fn read(parameters: &Parameters) -> Result<Self, Problem> {
         let owned = |name: &str| parameters.get(name).map(str::to_owned);
         let actor = owned("actor");
         if actor.as_ref().is_some_and(|actor| !ACTORS.contains(&actor.as_str())) {
@@ -163,6 +156,24 @@ impl Wanted {
         }
         let request = parameters.parse("request", "the x-request-id of an answer")?;
         Ok(Self { actor, object: owned("object"), id: owned("id"), request })
+    }
+
+    /// What the row of a wanted entry holds.
+    fn texts(&self) -> Texts {
+        let mut texts = Texts::default();
+        if let Some(actor) = &self.actor {
+            texts = texts.with("kind", actor);
+        }
+        if let Some(object) = &self.object {
+            texts = texts.with("object", object);
+        }
+        if let Some(id) = &self.id {
+            texts = texts.with("id", id);
+        }
+        if let Some(request) = self.request {
+            texts = texts.with("request", &request.to_string());
+        }
+        texts
     }
 
     fn wants(&self, entry: &Value) -> bool {

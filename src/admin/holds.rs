@@ -1,23 +1,26 @@
 //! `/tenants/{t}/holds`: mass changes that wait for an operator, or waited.
 
-use access::{Hold, HoldId, HoldState, UserId, WaveId, WithheldReason};
+use access::{Author, Hold, HoldId, HoldState, UserId, WaveId, WithheldReason};
+use actors::Tenant;
 use actors::shared::Shared;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
-use store::DocumentKey;
+use store::{DocumentKey, Texts};
 use utoipa::ToSchema;
 
 use super::page::{Page, Paging, Parameters, page};
 use super::problem::Problem;
 use super::{ListRequest, Operator, Outcome, open_tenant};
-use crate::answer::{self, Answer, JSON};
+use crate::answer::{self, JSON};
 use crate::app::App;
 
 /// Accounts read at once while looking for those that wait.
 const PIECE: usize = 512;
+/// Accounts that are looked through for them before an answer is given.
+const ROWS_MAX: usize = 50_000;
 
 /// A mass change that waits for an operator, or waited.
 #[derive(Serialize, ToSchema)]
@@ -27,33 +30,33 @@ const PIECE: usize = 512;
     "wave": "01990a5d-b9a0-7c52-8e4a-0d9e8f7a6b5c", "accounts": 120, "of": 200,
     "closed_at": null, "closed_by": null, "done_at": null
 })))]
-struct ShownHold {
+pub(crate) struct ShownHold {
     /// Its id; newer ones sort later.
     #[schema(value_type = Uuid)]
-    id: HoldId,
+    pub(crate) id: HoldId,
     /// What has become of it: `open`, `approved`, `rejected` or `lapsed`.
     #[schema(value_type = String)]
-    state: HoldState,
+    pub(crate) state: HoldState,
     /// Since when it waits.
-    opened_at: Timestamp,
+    pub(crate) opened_at: Timestamp,
     /// What kind of pass would have made the changes.
-    trigger: String,
+    pub(crate) trigger: String,
     /// The wave, if one brought it about.
     #[schema(value_type = Option<Uuid>, required)]
-    wave: Option<WaveId>,
+    pub(crate) wave: Option<WaveId>,
     /// How many accounts were to lose a mapped role.
-    accounts: u64,
+    pub(crate) accounts: u64,
     /// How many accounts there were.
-    of: u64,
+    pub(crate) of: u64,
     /// When it was approved or rejected, or lapsed.
     #[schema(required)]
-    closed_at: Option<Timestamp>,
+    pub(crate) closed_at: Option<Timestamp>,
     /// Who approved or rejected it.
     #[schema(required)]
-    closed_by: Option<String>,
+    pub(crate) closed_by: Option<String>,
     /// When what was decided had reached all its accounts.
     #[schema(required)]
-    done_at: Option<Timestamp>,
+    pub(crate) done_at: Option<Timestamp>,
 }
 
 /// A hold, and the changes that wait in it.
@@ -69,30 +72,31 @@ struct ShownHold {
                  "user_name": "ada@example.com", "from": "loanee", "to": "default"}],
     "next_cursor": null
 })))]
-struct HoldChanges {
+pub(crate) struct HoldChanges {
     /// The hold.
-    hold: ShownHold,
+    pub(crate) hold: ShownHold,
     /// Changes that wait, by account.
-    changes: Vec<Waiting>,
-    /// Where the next page of changes starts.
+    pub(crate) changes: Vec<Waiting>,
+    /// Where the next page of changes starts, if there may be more; a page can be short, or empty,
+    /// all the same.
     #[schema(value_type = Option<Uuid>, required)]
-    next_cursor: Option<UserId>,
+    pub(crate) next_cursor: Option<UserId>,
 }
 
 /// A change that waits.
 #[derive(Serialize, ToSchema)]
 #[schema(as = WaitingChange)]
-struct Waiting {
+pub(crate) struct Waiting {
     /// The account.
     #[schema(value_type = Uuid)]
-    account: UserId,
+    pub(crate) account: UserId,
     /// Its userName.
-    user_name: String,
+    pub(crate) user_name: String,
     /// The role that it has.
     #[schema(required)]
-    from: Option<String>,
+    pub(crate) from: Option<String>,
     /// The role that the rules give.
-    to: String,
+    pub(crate) to: String,
 }
 
 /// A hold that was approved or rejected.
@@ -106,11 +110,11 @@ struct Waiting {
     },
     "changed": 120
 })))]
-struct ResolvedHold {
+pub(crate) struct ResolvedHold {
     /// The hold.
-    hold: ShownHold,
+    pub(crate) hold: ShownHold,
     /// Roles that changed.
-    changed: u64,
+    pub(crate) changed: u64,
 }
 
 /// Which holds are asked for.
@@ -136,15 +140,7 @@ pub async fn list(
     let ListRequest { tenant, parameters, limit, after } =
         ListRequest::<HoldId>::read(&app, &tenant, query.as_deref()).await?;
     let wanted = parameters.get("state").map(read_state).transpose()?;
-    let before = after.map(|before| DocumentKey::id(before.as_bytes()));
-    let all = DocumentKey::default();
-    let snapshot = tenant.shared().snapshot()?;
-    // Holds are rare: one that is not wanted is no reason to end a page early.
-    let mut holds: Vec<Hold> =
-        snapshot.documents_reversed(tenant.key(), &all, before.as_ref(), usize::MAX)?;
-    holds.retain(|hold| wanted.is_none_or(|state| hold.state == state));
-    holds.truncate(limit + 1);
-    let holds = holds.into_iter().map(ShownHold::from).collect();
+    let holds = listed(&tenant, wanted, after, limit + 1)?;
     Ok(page(holds, limit, |hold: &ShownHold| hold.id.to_string()))
 }
 
@@ -161,21 +157,8 @@ pub async fn show(
     let tenant = open_tenant(&app, &tenant).await?;
     let parameters = Parameters::read(query.as_deref());
     let (limit, after) = (parameters.limit()?, parameters.cursor()?);
-    let id = read_id(&hold)?;
-    let key = DocumentKey::id(id.as_bytes());
-    let kept = tenant.shared().snapshot()?.document::<Hold>(tenant.key(), &key)?;
-    let hold = kept.ok_or_else(no_such_hold)?.value;
-    let permits = app.scan_permits(tenant.key()).await.ok_or_else(Problem::unavailable)?;
-    let read = tokio::task::spawn_blocking(move || {
-        let changes = waiting(tenant.shared(), id, after, limit + 1);
-        drop(permits);
-        changes
-    });
-    let mut changes = read.await.map_err(|_| Problem::unavailable())??;
-    let more = changes.len() > limit;
-    changes.truncate(limit);
-    let next_cursor = changes.last().filter(|_| more).map(|last| last.account);
-    Ok(answer::json(StatusCode::OK, JSON, &HoldChanges { hold: hold.into(), changes, next_cursor }))
+    let changes = one(&app, &tenant, &hold, after, limit).await?;
+    Ok(answer::json(StatusCode::OK, JSON, &changes))
 }
 
 /// Approves a hold: makes its changes now.
@@ -192,8 +175,8 @@ pub async fn approve(
     Path((tenant, hold)): Path<(String, String)>,
 ) -> Outcome {
     let tenant = open_tenant(&app, &tenant).await?;
-    let (hold, report) = tenant.resolve_hold(read_id(&hold)?, true, author).await?;
-    Ok(resolved(hold, report.changed))
+    let resolved = resolve(&tenant, &hold, true, author).await?;
+    Ok(answer::json(StatusCode::OK, JSON, &resolved))
 }
 
 /// Rejects a hold: its accounts stay as they are, until their groups or the rules change again.
@@ -210,12 +193,60 @@ pub async fn reject(
     Path((tenant, hold)): Path<(String, String)>,
 ) -> Outcome {
     let tenant = open_tenant(&app, &tenant).await?;
-    let (hold, report) = tenant.resolve_hold(read_id(&hold)?, false, author).await?;
-    Ok(resolved(hold, report.changed))
+    let resolved = resolve(&tenant, &hold, false, author).await?;
+    Ok(answer::json(StatusCode::OK, JSON, &resolved))
 }
 
-fn resolved(hold: Hold, changed: u64) -> Answer {
-    answer::json(StatusCode::OK, JSON, &ResolvedHold { hold: hold.into(), changed })
+/// At most `limit` holds in this state, or in any, older than `before`, newest first.
+pub(crate) fn listed(
+    tenant: &Tenant,
+    wanted: Option<HoldState>,
+    before: Option<HoldId>,
+    limit: usize,
+) -> Result<Vec<ShownHold>, Problem> {
+    let before = before.map(|before| DocumentKey::id(before.as_bytes()));
+    let all = DocumentKey::default();
+    let snapshot = tenant.shared().snapshot()?;
+    // Holds are rare: one that is not wanted is no reason to end a page early.
+    let mut holds: Vec<Hold> =
+        snapshot.documents_reversed(tenant.key(), &all, before.as_ref(), usize::MAX)?;
+    holds.retain(|hold| wanted.is_none_or(|state| hold.state == state));
+    holds.truncate(limit);
+    Ok(holds.into_iter().map(ShownHold::from).collect())
+}
+
+/// The hold with this id, and at most `limit` of the changes that wait in it, after `after`.
+pub(crate) async fn one(
+    app: &App,
+    tenant: &Tenant,
+    hold: &str,
+    after: Option<UserId>,
+    limit: usize,
+) -> Result<HoldChanges, Problem> {
+    let id = read_id(hold)?;
+    let key = DocumentKey::id(id.as_bytes());
+    let kept = tenant.shared().snapshot()?.document::<Hold>(tenant.key(), &key)?;
+    let hold = kept.ok_or_else(no_such_hold)?.value;
+    let permits = app.scan_permits(tenant.key()).await.ok_or_else(Problem::unavailable)?;
+    let tenant = tenant.clone();
+    let read = tokio::task::spawn_blocking(move || {
+        let changes = waiting(tenant.shared(), id, after, limit);
+        drop(permits);
+        changes
+    });
+    let (changes, next_cursor) = read.await.map_err(|_| Problem::unavailable())??;
+    Ok(HoldChanges { hold: hold.into(), changes, next_cursor })
+}
+
+/// Approves or rejects a hold.
+pub(crate) async fn resolve(
+    tenant: &Tenant,
+    hold: &str,
+    approves: bool,
+    author: Author,
+) -> Result<ResolvedHold, Problem> {
+    let (hold, report) = tenant.resolve_hold(read_id(hold)?, approves, author).await?;
+    Ok(ResolvedHold { hold: hold.into(), changed: report.changed })
 }
 
 impl From<Hold> for ShownHold {
@@ -235,18 +266,22 @@ impl From<Hold> for ShownHold {
     }
 }
 
+/// Changes that wait, and where to go on if there may be more.
 fn waiting(
     shared: &Shared,
     hold: HoldId,
     mut after: Option<UserId>,
     limit: usize,
-) -> Result<Vec<Waiting>, Problem> {
-    let mut found = Vec::new();
+) -> Result<(Vec<Waiting>, Option<UserId>), Problem> {
+    let texts = Texts::default().with("hold", &hold.to_string());
+    let mut found: Vec<Waiting> = Vec::new();
+    let mut rows: usize = 0;
     loop {
-        let accounts = shared.snapshot()?.accounts(shared.key, after, PIECE)?;
-        let Some(last) = accounts.last() else { return Ok(found) };
-        after = Some(last.id);
-        for account in accounts {
+        let rows_max = ROWS_MAX.saturating_sub(rows).max(PIECE);
+        let limits = (PIECE, rows_max);
+        let looked = shared.snapshot()?.accounts_with(shared.key, after, &texts, limits)?;
+        rows += looked.rows;
+        for account in looked.found {
             let Some(withheld) = account.withheld.filter(|withheld| withheld.hold == Some(hold))
             else {
                 continue;
@@ -254,15 +289,20 @@ fn waiting(
             if withheld.reason != WithheldReason::Held {
                 continue;
             }
+            if found.len() >= limit {
+                let last = found.last().map(|last| last.account);
+                return Ok((found, last));
+            }
             found.push(Waiting {
                 account: account.id,
                 user_name: account.user_name,
                 from: account.role,
                 to: withheld.role,
             });
-            if found.len() >= limit {
-                return Ok(found);
-            }
+        }
+        after = looked.more_after;
+        if after.is_none() || rows >= ROWS_MAX {
+            return Ok((found, after));
         }
     }
 }

@@ -79,7 +79,7 @@ pub fn page<T: Serialize>(items: Vec<T>, limit: usize, cursor_of: impl Fn(&T) ->
 }
 
 /// The page, for answers that hold more than it.
-pub(super) fn paged<T>(
+pub(crate) fn paged<T>(
     mut items: Vec<T>,
     limit: usize,
     cursor_of: impl Fn(&T) -> String,

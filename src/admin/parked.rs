@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use access::GroupId;
 use access::wave::later;
+use actors::Tenant;
 use actors::housekeeper::PARKED_FOR;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
@@ -32,32 +33,32 @@ const LOOKED_AT_MAX: usize = 20_000;
     "group_name": "Employees", "since": "2026-03-01T12:00:00Z",
     "expires_at": "2026-03-31T12:00:00Z"
 })))]
-struct ParkedItem {
+pub(crate) struct ParkedItem {
     /// What the directory sent as the member's value.
-    value: String,
+    pub(crate) value: String,
     /// The group's SCIM id.
     #[schema(value_type = Uuid)]
-    group: GroupId,
+    pub(crate) group: GroupId,
     /// The group's displayName.
-    group_name: String,
+    pub(crate) group_name: String,
     /// Since when it waits.
-    since: Timestamp,
+    pub(crate) since: Timestamp,
     /// When it is taken back.
-    expires_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
 }
 
 /// A page of them.
 #[derive(Serialize, ToSchema)]
-struct ParkedPage {
+pub(crate) struct ParkedPage {
     /// At most `limit` of them.
-    items: Vec<ParkedItem>,
+    pub(crate) items: Vec<ParkedItem>,
     /// Set if there may be more; a page can be empty all the same.
     #[schema(required)]
-    next_cursor: Option<String>,
+    pub(crate) next_cursor: Option<String>,
 }
 
 /// Where a membership is in the list.
-struct Place(Vec<u8>);
+pub(crate) struct Place(Vec<u8>);
 
 impl FromStr for Place {
     type Err = base64::DecodeError;
@@ -90,12 +91,25 @@ pub async fn list(
     let ListRequest { tenant, parameters, limit, after } =
         ListRequest::<Place>::read(&app, &tenant, query.as_deref()).await?;
     let group = parameters.parse("group", "the id of a group")?;
+    let page = listed(&app, &tenant, group, after, limit).await?;
+    Ok(answer::json(StatusCode::OK, JSON, &page))
+}
+
+/// At most `limit` memberships that wait, of this group or of any, after `after`.
+pub(crate) async fn listed(
+    app: &App,
+    tenant: &Tenant,
+    group: Option<GroupId>,
+    after: Option<Place>,
+    limit: usize,
+) -> Result<ParkedPage, Problem> {
     let permits = app.scan_permits(tenant.key()).await.ok_or_else(Problem::unavailable)?;
+    let tenant = tenant.clone();
     let read = tokio::task::spawn_blocking(move || {
         let snapshot = tenant.shared().snapshot()?;
         let page = find(&snapshot, tenant.key(), group, after.map(|place| place.0), limit);
         drop(permits);
-        Ok(answer::json(StatusCode::OK, JSON, &page?))
+        Ok(page?)
     });
     read.await.map_err(|_| Problem::unavailable())?
 }

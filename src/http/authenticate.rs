@@ -50,6 +50,7 @@ pub(super) async fn authenticate(
                 let logins = app.failed_logins();
                 let counted = logins.failed_with(from, "scim", Some(tenant), expired);
                 counted.map_err(Failure::too_many_failed_logins)?;
+                refused(app, tenant, expired.is_some());
             }
             return Err(Failure::unauthorized());
         }
@@ -59,6 +60,15 @@ pub(super) async fn authenticate(
     let tenant = app.service().tenant(&tenant).await?;
     tenant.shared().token_uses.used(holder.id, app.service().clock().now(), from);
     Ok((tenant, author))
+}
+
+/// Counts a refusal, if there is such a tenant. Slowed down by address above, so that nobody can
+/// count up another's refusals fast.
+fn refused(app: &App, tenant: &str, expired: bool) {
+    let live = app.service().live_tenant(tenant);
+    if let Some(tenant) = live {
+        tenant.shared().traffic.refused(app.service().clock().now(), expired);
+    }
 }
 
 /// Whoever holds this token, or held it before it expired. Both kinds are compared, whichever it

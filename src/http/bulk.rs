@@ -175,6 +175,7 @@ async fn change_one(
     (method, precondition): (Method, Precondition),
 ) -> Result<Done, Failure> {
     let tenant = &request.tenant;
+    request.note_sent(path.resource_type, &data);
     match path.resource_type {
         ResourceType::User => {
             let id = users::read_id(id)?;

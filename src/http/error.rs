@@ -11,6 +11,7 @@ use axum::http::{HeaderValue, StatusCode};
 use scim::error::{Error, ScimType};
 use store::ReadError;
 
+use super::counting::OfReference;
 use super::{RETRY_AFTER, challenge};
 use crate::answer::{self, Answer};
 
@@ -20,6 +21,7 @@ pub struct Failure {
     error: Error,
     retry_after: Option<Duration>,
     allow: Option<&'static str>,
+    is_of_reference: bool,
 }
 
 impl Failure {
@@ -80,6 +82,11 @@ impl Failure {
         Self { retry_after: Some(RETRY_AFTER), ..failure }
     }
 
+    /// The same; the request was about nothing but references.
+    pub(super) fn of_reference(self) -> Self {
+        Self { is_of_reference: true, ..self }
+    }
+
     /// The error, as it stands in a bulk answer.
     pub fn error(&self) -> &Error {
         &self.error
@@ -90,6 +97,9 @@ impl Failure {
         let status =
             StatusCode::from_u16(self.error.status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
         let mut made = answer::json(status, scim::MEDIA_TYPE, &self.error.to_json());
+        if self.is_of_reference {
+            made.extensions_mut().insert(OfReference);
+        }
         if let Some(allow) = self.allow {
             made.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
         }
@@ -104,7 +114,7 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { error, retry_after: None, allow: None }
+        Self { error, retry_after: None, allow: None, is_of_reference: false }
     }
 }
 

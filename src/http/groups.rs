@@ -47,6 +47,7 @@ pub async fn post(request: ScimRequest, write: &WriteGuard) -> Result<Answer, Fa
 pub async fn put(request: ScimRequest, write: &WriteGuard, id: &str) -> Result<Answer, Failure> {
     let (projection, id) = (request.projection(ResourceType::Group)?, read_id(id)?);
     let body = request.json()?;
+    request.note_sent(ResourceType::Group, &body);
     let precondition = request.precondition();
     request.tenant.replace_group(write, id, body, precondition).await?;
     Ok(rendered_now(&request, id, &projection)?.into_answer(StatusCode::OK))
@@ -57,6 +58,7 @@ pub async fn patch(request: ScimRequest, write: &WriteGuard, id: &str) -> Result
     let (projection, id) = (request.projection(ResourceType::Group)?, read_id(id)?);
     let wants_answer = request.asks_for_attributes()?;
     let body = request.json()?;
+    request.note_sent(ResourceType::Group, &body);
     let patch = Patch::compile(ResourceType::Group, &body)?;
     let precondition = request.precondition();
     let revision = request.tenant.patch_group(write, id, patch, precondition).await?;
@@ -85,6 +87,7 @@ pub(super) async fn create(
     body: &Value,
 ) -> Result<(GroupId, Record), Failure> {
     let id = GroupId::new(request.app.service().clock().now());
+    request.note_sent(ResourceType::Group, body);
     let created = scim::resource::create(ResourceType::Group, &id.to_string(), body)?;
     Ok(request.tenant.create_group(write, created).await?)
 }

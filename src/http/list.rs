@@ -24,6 +24,7 @@ const MEMBERS_PER_PAGE_MAX: usize = 50_000;
 /// GET of a collection.
 pub async fn get(request: ScimRequest, resource_type: ResourceType) -> Result<Answer, Failure> {
     let query = ListQuery::from_query_string(request.query())?;
+    request.note_filter(resource_type, query.filter.as_deref());
     answer_query(request, &[resource_type], query).await
 }
 

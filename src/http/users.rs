@@ -43,6 +43,7 @@ pub async fn post(request: ScimRequest, write: &WriteGuard) -> Result<Answer, Fa
 pub async fn put(request: ScimRequest, write: &WriteGuard, id: &str) -> Result<Answer, Failure> {
     let (projection, id) = (request.projection(ResourceType::User)?, read_id(id)?);
     let body = request.json()?;
+    request.note_sent(ResourceType::User, &body);
     let precondition = request.precondition();
     let record = request.tenant.replace_user(write, id, body, precondition).await?;
     Ok(render(&request, id, &record, &projection)?.into_answer(StatusCode::OK))
@@ -52,6 +53,7 @@ pub async fn put(request: ScimRequest, write: &WriteGuard, id: &str) -> Result<A
 pub async fn patch(request: ScimRequest, write: &WriteGuard, id: &str) -> Result<Answer, Failure> {
     let (projection, id) = (request.projection(ResourceType::User)?, read_id(id)?);
     let body = request.json()?;
+    request.note_sent(ResourceType::User, &body);
     let patch = Patch::compile(ResourceType::User, &body)?;
     let precondition = request.precondition();
     let record = request.tenant.patch_user(write, id, patch, precondition).await?;
@@ -75,6 +77,7 @@ pub(super) async fn create(
     body: &Value,
 ) -> Result<(UserId, Record), Failure> {
     let id = UserId::new(request.app.service().clock().now());
+    request.note_sent(ResourceType::User, body);
     let created = scim::resource::create(ResourceType::User, &id.to_string(), body)?;
     Ok(request.tenant.create_user(write, created).await?)
 }

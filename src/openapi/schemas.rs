@@ -6,6 +6,7 @@
 
 pub mod audit;
 pub mod equipment;
+pub mod health;
 pub mod settings;
 
 use jiff::Timestamp;
@@ -273,78 +274,4 @@ pub enum DeliveryState {
     Delivered,
     /// It was given up; kept until it is replayed.
     Dead,
-}
-
-/// What one actor is doing.
-#[derive(ToSchema)]
-#[schema(examples(json!({
-    "state": "idle", "mailbox_depth": 0, "messages_handled": 12, "restarts": 0, "last_error": null
-})))]
-pub struct Actor {
-    /// `idle` or `working`.
-    pub state: String,
-    /// Messages that wait, with the one being worked on.
-    pub mailbox_depth: u64,
-    /// Messages worked on since its first start.
-    pub messages_handled: u64,
-    /// How often it failed and was started again.
-    pub restarts: u64,
-    /// The last failure, in words.
-    #[schema(required)]
-    pub last_error: Option<String>,
-    /// For a user's actor: the user.
-    #[schema(nullable = false)]
-    pub id: Option<Uuid>,
-    /// For a courier: its webhook.
-    #[schema(nullable = false)]
-    pub webhook: Option<Uuid>,
-}
-
-/// What a tenant's actors are doing.
-#[derive(ToSchema)]
-#[schema(examples(json!({
-    "state": "idle", "mailbox_depth": 0, "messages_handled": 12, "restarts": 0, "last_error": null,
-    "tenant": "acme", "wave": null, "next_sweep": "2026-03-01T12:30:00Z", "live_users": 3,
-    "live_groups": 1,
-    "reconciler": {"state": "idle", "mailbox_depth": 0, "messages_handled": 2, "restarts": 0,
-                   "last_error": null},
-    "housekeeper": {"state": "idle", "mailbox_depth": 0, "messages_handled": 1, "restarts": 0,
-                    "last_error": null},
-    "reporter": {"state": "idle", "mailbox_depth": 0, "messages_handled": 1, "restarts": 0,
-                 "last_error": null},
-    "couriers": [{"state": "idle", "mailbox_depth": 0, "messages_handled": 1, "restarts": 0,
-                  "last_error": null, "webhook": ID}]
-})))]
-pub struct TenantActors {
-    /// `idle` or `working`.
-    pub state: String,
-    /// Messages that wait, with the one being worked on.
-    pub mailbox_depth: u64,
-    /// Messages worked on since its first start.
-    pub messages_handled: u64,
-    /// How often it failed and was started again.
-    pub restarts: u64,
-    /// The last failure, in words.
-    #[schema(required)]
-    pub last_error: Option<String>,
-    /// The tenant's id.
-    pub tenant: String,
-    /// The open wave.
-    #[schema(required)]
-    pub wave: Option<Wave>,
-    /// When the tenant is swept next.
-    #[schema(required)]
-    pub next_sweep: Option<Timestamp>,
-    /// Users with a live actor.
-    pub live_users: u64,
-    /// Groups with a live actor.
-    pub live_groups: u64,
-    /// The tenant's reconciler.
-    pub reconciler: Actor,
-    /// Who takes away what is too old, and warns of what ends soon.
-    pub housekeeper: Actor,
-    /// Who tells of equipment.
-    pub reporter: Actor,
-    /// Who delivers to the webhooks.
-    pub couriers: Vec<Actor>,
 }

@@ -53,6 +53,22 @@ pub fn number(number: impl Display, _: &dyn Values) -> Result<String> {
     Ok(grouped(&number.to_string()))
 }
 
+/// What an event of an account is called.
+#[askama::filter_fn]
+pub fn what(kind: &str, _: &dyn Values) -> Result<&'static str> {
+    Ok(match kind {
+        "account.created" => "created",
+        "account.updated" => "updated",
+        "account.role_changed" => "role changed",
+        "account.disabled" => "disabled",
+        "account.enabled" => "enabled again",
+        "account.deleted" => "deleted",
+        "account.locked" => "locked",
+        "account.unlocked" => "unlocked",
+        _ => "changed",
+    })
+}
+
 /// A time that something took, or takes: `4 ms`, `2.5 s`, `12 min`, `3 h`.
 #[askama::filter_fn]
 pub fn lasting(duration: &Duration, _: &dyn Values) -> Result<String> {

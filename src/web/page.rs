@@ -69,8 +69,9 @@ pub struct Link {
 
 /// The pages of a tenant: what they are called, where they are, and whether only operators have
 /// them. An empty name starts a new group.
-const TENANT_PAGES: [(&str, &str, bool); 17] = [
+const TENANT_PAGES: [(&str, &str, bool); 18] = [
     ("Overview", "", false),
+    ("Waves", "/waves", false),
     ("Health", "/health", false),
     ("Accounts", "/accounts", false),
     ("Groups", "/groups", true),

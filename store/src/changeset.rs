@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use crate::document::{Collection, Document, DocumentKey, Kept};
 use crate::key::TenantKey;
 use crate::record::Marked;
+use crate::requests::{BlockId, SealedBlock};
 use crate::tenant::Token;
 
 /// A change: applied whole, or not at all.
@@ -280,6 +281,15 @@ pub enum Operation {
     ForgetAccount(UserId),
     /// Forget a wave.
     ForgetWave(WaveId),
+    /// Keep a block of the request record.
+    PutRequests(Box<SealedBlock>),
+    /// Forget blocks of the request record, the oldest first.
+    TrimRequests {
+        /// Up to and with this one.
+        last: BlockId,
+        /// At most so many at once.
+        blocks_max: usize,
+    },
     /// Take the oldest entries out of a log, up to and with this number.
     Trim {
         /// Which log.

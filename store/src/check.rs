@@ -212,6 +212,7 @@ impl Check<'_> {
             Table::Waves => self.wave(key, payload),
             Table::Audit => self.audit_entry(tenant, key, payload),
             Table::Documents => self.document(key, payload),
+            Table::Requests => self.requests(tenant, key, payload),
             Table::Meta | Table::Tenants => Ok(()),
         };
         match checked {

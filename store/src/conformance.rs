@@ -13,6 +13,7 @@ pub mod feed;
 pub mod fixture;
 pub mod marks;
 pub mod members;
+pub mod requests;
 pub mod resources;
 pub mod tenants;
 
@@ -68,6 +69,9 @@ promises![
     audit::retention_takes_the_oldest,
     audit::a_parked_member_expires,
     audit::a_deleted_users_account_is_forgotten,
+    requests::exchanges_come_back_as_they_were_put,
+    requests::a_block_tells_what_it_cannot_hold,
+    requests::retention_takes_the_oldest_blocks,
     tenants::tokens_are_kept_and_deleted,
     tenants::a_token_expires_never_later_than_it_would_anyway,
     tenants::a_tenants_id_is_unique_and_its_number_is_never_used_again,

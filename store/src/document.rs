@@ -73,6 +73,10 @@ collections! {
     ReporterPositions = 8, "reporter_position", false, &[];
     /// What has been told of accounts that are disabled and still hold something.
     EquipmentNotices = 9, "equipment_notice", false, &[];
+    /// What came, counted hour by hour, and when the directory was heard.
+    Traffic = 14, "traffic", false, &[];
+    /// The names of the attributes that came.
+    SentNames = 15, "sent_names", false, &[];
 }
 
 impl Collection {

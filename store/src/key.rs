@@ -159,6 +159,11 @@ pub(crate) fn audit(tenant: TenantKey, number: u64) -> Vec<u8> {
     Key::tenant(tenant).number(number).done()
 }
 
+/// A part of a block of the request record.
+pub(crate) fn requests(tenant: TenantKey, part: u8, block: &[u8; 16]) -> Vec<u8> {
+    Key::tenant(tenant).byte(part).id(block).done()
+}
+
 /// The first key after all that start with `prefix`; none if there is no such key.
 pub(crate) fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
     let last = prefix.iter().rposition(|byte| *byte != u8::MAX)?;

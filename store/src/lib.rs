@@ -27,6 +27,7 @@ pub mod conformance;
 pub mod document;
 pub mod oauth;
 pub mod record;
+pub mod requests;
 pub mod setup_link;
 pub mod snapshot;
 pub mod tenant;
@@ -53,8 +54,8 @@ pub use kv::ReadError;
 pub use memory::MemoryStore;
 pub use record::{Mark, Marked, Record};
 pub use redb_backend::{OpenError, RedbStore, RedbStoreOptions};
-pub use snapshot::Snapshot;
-pub use writer::Reply;
+pub use snapshot::{Looked, Snapshot, Texts};
+pub use writer::{Queue, Reply};
 
 /// Whether a store takes changes, and if not, why not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,4 +78,14 @@ pub trait Store: Send + Sync + 'static {
 
     /// Whether changes are taken right now.
     fn health(&self) -> Health;
+
+    /// What waits for the writer right now. Stores that write at once have no queue.
+    fn queue(&self) -> Queue {
+        Queue::default()
+    }
+
+    /// Bytes on disk; none for a store that is not on one.
+    fn size_bytes(&self) -> Option<u64> {
+        None
+    }
 }

@@ -6,7 +6,7 @@
 //! what reaches the backend is sorted.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::ControlFlow;
+use std::ops::{Bound, ControlFlow};
 
 use crate::kv::{Order, Range, RawView, ReadError, Writes};
 use crate::record;
@@ -128,6 +128,29 @@ impl<'a> Overlay<'a> {
             self.delete(table, key);
         }
         Ok(deleted)
+    }
+
+    /// Deletes rows whose key starts with `prefix` and comes no later than `last`, at most `limit`
+    /// of those on disk. Answers whether there are more. Values are not looked at.
+    pub(crate) fn delete_upto(
+        &mut self,
+        table: Table,
+        prefix: &[u8],
+        last: &[u8],
+        limit: usize,
+    ) -> Result<bool, ReadError> {
+        let mut range = Range::prefix(prefix);
+        range.to = Bound::Included(last.to_vec());
+        let mut keys = Vec::new();
+        self.base.scan(table, &range, Order::Ascending, &mut |key, _| {
+            keys.push(key.to_vec());
+            if keys.len() > limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        let more = keys.len() > limit;
+        for key in keys.into_iter().take(limit) {
+            self.delete(table, key);
+        }
+        Ok(more)
     }
 
     /// Makes the current change part of the batch.

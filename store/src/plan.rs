@@ -8,6 +8,7 @@
 pub(crate) mod audit;
 mod documents;
 mod members;
+mod requests;
 mod resources;
 pub(crate) mod tenants;
 #[cfg(test)]
@@ -202,6 +203,11 @@ impl<'p, 'a> Change<'p, 'a> {
                 Ok(())
             }
             Operation::Trim { log, last, rows_max } => self.trim(log, last, rows_max),
+            Operation::PutRequests(block) => {
+                self.put_requests(*block);
+                Ok(())
+            }
+            Operation::TrimRequests { last, blocks_max } => self.trim_requests(last, blocks_max),
         }
     }
 

@@ -105,6 +105,12 @@ pub(crate) fn account_revision(payload: &[u8]) -> Result<u64, ReadError> {
     Reader(payload).u64().ok_or(ReadError::Damaged { table: Table::Accounts.name() })
 }
 
+/// The JSON of an account's row.
+pub(crate) fn account_json(payload: &[u8]) -> Result<&[u8], ReadError> {
+    let damaged = ReadError::Damaged { table: Table::Accounts.name() };
+    payload.split_first_chunk::<8>().map(|(_, json)| json).ok_or(damaged)
+}
+
 /// An account from its row: revision and JSON.
 pub(crate) fn decode_account(payload: &[u8]) -> Result<Account, ReadError> {
     let damaged = || ReadError::Damaged { table: Table::Accounts.name() };

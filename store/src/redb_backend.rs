@@ -21,7 +21,7 @@ use std::fs::DirBuilder;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, TryLockError as Locked};
 use std::time::{Duration, Instant};
 
@@ -39,7 +39,7 @@ use crate::changeset::Changeset;
 use crate::kv::{RawView, ReadError, Writes};
 use crate::snapshot::Snapshot;
 use crate::table::Table;
-use crate::writer::{Backend, Reply, WriteError, Writer};
+use crate::writer::{Backend, Queue, Reply, WriteError, Writer};
 use crate::{Health, Store};
 
 /// The database within the data directory.
@@ -61,6 +61,7 @@ pub struct RedbStore {
     // Dropped first: the thread finishes what is queued.
     writer: Writer,
     shared: Arc<Shared>,
+    path: PathBuf,
     _lock: Option<DirectoryLock>,
 }
 
@@ -116,7 +117,7 @@ impl RedbStore {
             Writer::start(RedbBackend { shared: Arc::clone(&shared) }).map_err(|error| {
                 OpenError::Failed { path: path.to_owned(), reason: error.to_string() }
             })?;
-        Ok(Self { writer, shared, _lock: lock })
+        Ok(Self { writer, shared, path: path.to_owned(), _lock: lock })
     }
 
     /// Whether `directory` has a database.
@@ -149,6 +150,14 @@ impl Store for RedbStore {
 
     fn health(&self) -> Health {
         self.writer.health()
+    }
+
+    fn queue(&self) -> Queue {
+        self.writer.queue()
+    }
+
+    fn size_bytes(&self) -> Option<u64> {
+        std::fs::metadata(&self.path).ok().map(|file| file.len())
     }
 }
 

@@ -7,6 +7,8 @@
 mod documents;
 mod history;
 mod members;
+mod requests;
+mod search;
 
 use std::ops::ControlFlow;
 
@@ -16,6 +18,7 @@ use scim::schema::ResourceType;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use self::search::{Looked, Texts};
 use crate::key::{self, Key, TenantKey};
 use crate::kv::{Order, Range, RawView, ReadError};
 use crate::plan::tenants as meta;

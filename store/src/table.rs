@@ -42,16 +42,18 @@ pub(crate) enum Table {
     Audit = 17,
     /// Tenant, collection, key → a document of that collection.
     Documents = 18,
+    /// Tenant, part, block → a block of the request record.
+    Requests = 19,
 }
 
 impl Table {
     /// The tables of the first format; files of it get the others when they are opened.
     pub(crate) const FIRST_FORMAT: [Self; 17] = {
-        let [first @ .., _, _] = Self::ALL;
+        let [first @ .., _, _, _] = Self::ALL;
         first
     };
 
-    pub(crate) const ALL: [Self; 19] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::Meta,
         Self::Tenants,
         Self::Configs,
@@ -71,6 +73,7 @@ impl Table {
         Self::Waves,
         Self::Audit,
         Self::Documents,
+        Self::Requests,
     ];
 
     /// Tables whose every key starts with the tenant.
@@ -107,6 +110,7 @@ impl Table {
             Self::Waves => "waves",
             Self::Audit => "audit",
             Self::Documents => "documents",
+            Self::Requests => "requests",
         }
     }
 }

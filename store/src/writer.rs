@@ -10,6 +10,8 @@
 //! backend's own has succeeded, so that [`Health::Ready`] means what it says. A refusal that may
 //! rest on a neighbour in the same transaction is told only once that is on disk.
 
+mod measured;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,6 +20,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+pub use self::measured::Queue;
+use self::measured::{Meters, QueueGauge, micros};
 use crate::Health;
 use crate::changeset::{Changeset, CommitError, Committed};
 use crate::kv::{RawView, ReadError, Writes};
@@ -89,13 +93,21 @@ struct Failure {
 
 struct Request {
     change: Changeset,
+    waiting: Waiting,
+}
+
+/// Somebody who waits for what becomes of a change.
+struct Waiting {
     reply: oneshot::Sender<Answer>,
+    handed_in: Instant,
+    span: tracing::Span,
 }
 
 /// The writer's handle: hands changes in, and ends the thread when dropped.
 pub(crate) struct Writer {
     queue: Option<SyncSender<Request>>,
     trouble: Arc<Mutex<Option<String>>>,
+    waiting: Arc<QueueGauge>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -103,18 +115,28 @@ impl Writer {
     pub(crate) fn start(backend: impl Backend) -> std::io::Result<Self> {
         let (queue, requests) = sync_channel(QUEUE_MAX);
         let trouble = Arc::new(Mutex::new(None));
-        let worker = Worker { backend, trouble: Arc::clone(&trouble), back_off: BACK_OFF_MIN };
+        let waiting = Arc::new(QueueGauge::new());
+        let worker = Worker {
+            backend,
+            trouble: Arc::clone(&trouble),
+            waiting: Arc::clone(&waiting),
+            meters: Meters::new(),
+            back_off: BACK_OFF_MIN,
+        };
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || worker.run(&requests))?;
-        Ok(Self { queue: Some(queue), trouble, thread: Some(thread) })
+        Ok(Self { queue: Some(queue), trouble, waiting, thread: Some(thread) })
     }
 
     pub(crate) fn submit(&self, change: Changeset) -> Reply {
         let (reply, receiver) = oneshot::channel();
+        let waiting = Waiting { reply, handed_in: Instant::now(), span: measured::span() };
+        // Counted first: the writer may take it before this thread goes on.
+        self.waiting.handed_in();
         let refused = match &self.queue {
             None => Some("the store is closed"),
-            Some(queue) => match queue.try_send(Request { change, reply }) {
+            Some(queue) => match queue.try_send(Request { change, waiting }) {
                 Ok(()) => None,
                 Err(TrySendError::Full(_)) => Some("too many changes are waiting for the disk"),
                 Err(TrySendError::Disconnected(_)) => Some("the writer has ended"),
@@ -122,8 +144,15 @@ impl Writer {
         };
         match refused {
             None => Reply(receiver),
-            Some(reason) => Reply::ready(Err(CommitError::Unavailable(reason.into()))),
+            Some(reason) => {
+                self.waiting.taken(1);
+                Reply::ready(Err(CommitError::Unavailable(reason.into())))
+            }
         }
+    }
+
+    pub(crate) fn queue(&self) -> Queue {
+        self.waiting.read()
     }
 
     pub(crate) fn health(&self) -> Health {
@@ -154,6 +183,8 @@ impl Drop for Writer {
 struct Worker<B> {
     backend: B,
     trouble: Arc<Mutex<Option<String>>>,
+    waiting: Arc<QueueGauge>,
+    meters: Meters,
     back_off: Duration,
 }
 
@@ -162,7 +193,11 @@ impl<B: Backend> Worker<B> {
         while let Ok(first) = requests.recv() {
             let mut batch = vec![first];
             batch.extend(requests.try_iter().take(BATCH_MAX - 1));
-            if let Err(failure) = self.commit(batch) {
+            self.waiting.taken(batch.len());
+            self.waiting.writes(batch.first().map(|oldest| oldest.waiting.handed_in));
+            let committed = self.commit(batch);
+            self.waiting.writes(None);
+            if let Err(failure) = committed {
                 self.recover(requests, failure);
             }
         }
@@ -175,7 +210,7 @@ impl<B: Backend> Worker<B> {
             Err(error) => {
                 let reason = error.to_string();
                 for request in batch {
-                    answer(request.reply, Err(CommitError::Unavailable(reason.clone())));
+                    self.answer(request.waiting, Err(CommitError::Unavailable(reason.clone())));
                 }
                 return Err(self.failure(reason));
             }
@@ -183,13 +218,15 @@ impl<B: Backend> Worker<B> {
         let mut planner = Planner::new(&*view);
         let mut answers = Vec::with_capacity(batch.len());
         let mut failed = None;
-        for Request { change, reply } in batch {
+        let size = batch.len();
+        for Request { change, waiting } in batch {
+            self.meters.begun(&waiting.span, waiting.handed_in, size);
             let planned = catch_unwind(AssertUnwindSafe(|| planner.plan(change)));
             let outcome = match planned {
                 Ok(Ok(committed)) => Ok(committed),
                 // Nothing that is not on disk yet can have led to this refusal.
                 Ok(Err(PlanError::Refused(refusal))) if planner.is_empty() => {
-                    answer(reply, Err(refusal.into()));
+                    self.answer(waiting, Err(refusal.into()));
                     continue;
                 }
                 Ok(Err(PlanError::Refused(refusal))) => Err(refusal.into()),
@@ -203,15 +240,15 @@ impl<B: Backend> Worker<B> {
                     Err(CommitError::Unavailable("the change cannot be planned".into()))
                 }
             };
-            answers.push((reply, outcome));
+            answers.push((waiting, outcome));
         }
         let writes = if planner.is_empty() { Writes::new() } else { planner.into_writes() };
         drop(view);
-        let written = if writes.is_empty() { Ok(()) } else { self.backend.write(writes) };
+        let written = if writes.is_empty() { Ok(()) } else { self.write(writes, &answers) };
         let (error, reason) = match written {
             Ok(()) => {
-                for (reply, outcome) in answers {
-                    answer(reply, outcome);
+                for (waiting, outcome) in answers {
+                    self.answer(waiting, outcome);
                 }
                 self.back_off = BACK_OFF_MIN;
                 return failed.map_or(Ok(()), |reason| Err(self.failure(reason)));
@@ -223,17 +260,36 @@ impl<B: Backend> Worker<B> {
         };
         // Before anybody hears of it: who reads again now must read what has become of it.
         let failure = self.failure(error.to_string());
-        for (reply, outcome) in answers {
+        for (waiting, outcome) in answers {
             // A refused change did nothing, but why it was refused may never have been true.
             let refused = |_| CommitError::Unavailable(reason.clone());
-            answer(reply, outcome.map_err(refused).and_then(|_| Err(error.clone())));
+            self.answer(waiting, outcome.map_err(refused).and_then(|_| Err(error.clone())));
         }
         Err(failure)
+    }
+
+    /// Writes what was planned for these, and measures it.
+    fn write(&mut self, writes: Writes, planned: &[(Waiting, Answer)]) -> Result<(), WriteError> {
+        let began = Instant::now();
+        let written = self.backend.write(writes);
+        let took = began.elapsed();
+        self.meters.wrote(planned.len(), took);
+        for (waiting, _) in planned {
+            waiting.span.record("write_us", micros(took));
+        }
+        written
+    }
+
+    fn answer(&self, waiting: Waiting, answer: Answer) {
+        self.meters.answered(&waiting.span, &answer);
+        // A requester that timed out does not take its change back.
+        let _ = waiting.reply.send(answer);
     }
 
     /// Opens the backend again at once.
     fn failure(&mut self, reason: String) -> Failure {
         tracing::error!(reason, "the database failed; opening it again");
+        self.meters.failed();
         self.set_trouble(Some(reason.clone()));
         Failure { reason, reopened: self.backend.reopen() }
     }
@@ -248,7 +304,9 @@ impl<B: Backend> Worker<B> {
                 let left = refuse_until.saturating_duration_since(Instant::now());
                 match requests.recv_timeout(left) {
                     Ok(request) => {
-                        answer(request.reply, Err(CommitError::Unavailable(reason.clone())));
+                        self.waiting.taken(1);
+                        let unavailable = CommitError::Unavailable(reason.clone());
+                        self.answer(request.waiting, Err(unavailable));
                     }
                     Err(RecvTimeoutError::Timeout) => break,
                     Err(RecvTimeoutError::Disconnected) => return,
@@ -270,9 +328,4 @@ impl<B: Backend> Worker<B> {
     fn set_trouble(&self, trouble: Option<String>) {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
     }
-}
-
-fn answer(reply: oneshot::Sender<Answer>, answer: Answer) {
-    // A requester that timed out does not take its change back.
-    let _ = reply.send(answer);
 }

@@ -141,7 +141,9 @@ fn defaults() -> Value {
             "feed_entries": 1_000_000,
             "audit": "400d",
             "waves": "90d",
-            "deleted_accounts": "90d"
+            "deleted_accounts": "90d",
+            "requests": "7d",
+            "requests_bytes": 67_108_864
         },
         "equipment": {"schedule": null, "time_zone": "UTC", "email": []}
     })
@@ -280,6 +282,12 @@ async fn actors_are_shown_while_they_live() {
         "wave",
         "next_sweep",
         "live_users",
+        "passivated_users",
+        "last_message_at",
+        "working_for_ms",
+        "slow",
+        "busiest_users",
+        "busiest_groups",
     ] {
         assert!(shown.get(key).is_some(), "{key}: {shown}");
     }
@@ -287,6 +295,8 @@ async fn actors_are_shown_while_they_live() {
     assert_eq!(shown["restarts"], 0);
     let listed = admin.get("/actors").await.expect(200).json();
     assert_eq!(listed["items"].as_array().unwrap().len(), 1);
+    assert_eq!(listed["directory"]["state"], "idle", "{listed}");
+    assert!(listed["directory"]["messages_handled"].as_u64().unwrap() >= 1, "{listed}");
 
     let live = eventually("actor of a user who was changed", || async {
         let shown = admin.get(&format!("/tenants/acme/actors/users/{bob}")).await;
@@ -295,6 +305,10 @@ async fn actors_are_shown_while_they_live() {
     .await;
     assert!(live["messages_handled"].as_u64().unwrap() >= 1, "{live}");
     assert_eq!(live["last_error"], Value::Null);
+    assert!(live["last_message_at"].is_string(), "{live}");
+    let shown = admin.get("/tenants/acme/actors").await.expect(200).json();
+    let busiest = shown["busiest_users"].as_array().unwrap();
+    assert!(busiest.iter().any(|user| user["id"] == bob.as_str()), "{shown}");
     let path = format!("/tenants/acme/actors/users/{eve}");
     admin.get(&path).await.expect_problem(404, "no live actor");
 }
@@ -313,7 +327,7 @@ async fn health_readiness_and_metrics_take_no_token() {
     for line in metrics.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
         assert!(sample.is_match(line), "{line}");
     }
-    for name in ["slackwater_http_requests_total", "slackwater_live_tenants 1"] {
+    for name in ["slackwater_http_requests_total", "slackwater_ready 1"] {
         assert!(metrics.contains(name), "{metrics}");
     }
     assert!(!metrics.contains("acme") && !metrics.contains("bob"), "{metrics}");

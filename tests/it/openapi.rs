@@ -219,6 +219,10 @@ async fn real_answers_are_as_described() {
     let path = format!("/tenants/acme/waves/{}", wave["id"].as_str().unwrap());
     check("get", &of("/waves/{wave}"), admin.get(&path).await.expect(200));
     check("get", &of("/groups"), admin.get("/tenants/acme/groups").await.expect(200));
+    check("get", &of("/health"), admin.get("/tenants/acme/health").await.expect(200));
+    check("get", &of("/traffic"), admin.get("/tenants/acme/traffic").await.expect(200));
+    let bad = admin.get("/tenants/acme/traffic?from=soon").await.expect(400);
+    check("get", &of("/traffic"), bad);
 
     let path = format!("/tenants/acme/accounts/{bob}");
     let lock = json!({"role": "admin", "reason": "on leave", "expires_at": "2999-01-01T00:00:00Z"});

@@ -1,7 +1,7 @@
 //! How long a tenant's history is kept.
 //!
-//! Nothing is kept for ever: the change feed, the audit log, waves, and the accounts of users who
-//! were deleted. What a tenant is now is no history and stays.
+//! Nothing is kept for ever: the change feed, the audit log, waves, the accounts of users who were
+//! deleted, and the requests of the directory. What a tenant is now is no history and stays.
 
 use std::num::NonZeroU64;
 use std::time::Duration;
@@ -25,6 +25,10 @@ pub struct Retention {
     pub waves: HumanDuration,
     /// Accounts of deleted users.
     pub deleted_accounts: HumanDuration,
+    /// What the directory sent and got.
+    pub requests: HumanDuration,
+    /// Bytes of that at most, as they are on disk, however young it is.
+    pub requests_bytes: NonZeroU64,
 }
 
 impl Default for Retention {
@@ -38,6 +42,8 @@ impl Default for Retention {
             audit: days(400, "400d"),
             waves: days(90, "90d"),
             deleted_accounts: days(90, "90d"),
+            requests: days(7, "7d"),
+            requests_bytes: NonZeroU64::new(64 << 20).unwrap_or(NonZeroU64::MAX),
         }
     }
 }
@@ -49,6 +55,7 @@ impl Retention {
             ("audit", &self.audit),
             ("waves", &self.waves),
             ("deleted_accounts", &self.deleted_accounts),
+            ("requests", &self.requests),
         ];
         for (name, duration) in all {
             if duration.get().is_zero() {
@@ -75,7 +82,8 @@ mod tests {
 
         let shown = serde_json::to_value(&settings.retention).unwrap();
         let expected = json!({"feed": "30d", "feed_entries": 1_000_000, "audit": "400d",
-            "waves": "90d", "deleted_accounts": "90d"});
+            "waves": "90d", "deleted_accounts": "90d", "requests": "7d",
+            "requests_bytes": 67_108_864});
         assert_eq!(shown, expected);
     }
 
@@ -102,6 +110,8 @@ mod tests {
             (json!({"deleted_accounts": 90}), "retention.deleted_accounts"),
             (json!({"feed_entries": 0}), "retention.feed_entries"),
             (json!({"feed_entries": -1}), "retention.feed_entries"),
+            (json!({"requests": "0s"}), "retention.requests"),
+            (json!({"requests_bytes": 0}), "retention.requests_bytes"),
             (json!({"logs": "1d"}), "retention.logs"),
         ] {
             let patch = json!({"retention": patch});

@@ -5,6 +5,7 @@ use std::time::Duration;
 use access::wave::later;
 use access::webhook::{Delivery, DeliveryState, WITHOUT_SUCCESS_MAX, probe_after, retry_after};
 use jiff::Timestamp;
+use metrics::{counter, histogram};
 
 use super::attempt::Outcome;
 use super::journal::DEAD_MAX;
@@ -23,6 +24,9 @@ impl CourierState {
         // One that was given up meanwhile is sent again.
         let Some(InFlight { what, is_probe }) = self.in_flight.remove(&attempt) else { return };
         self.is_slow = took >= SLOW_FROM;
+        let made = if outcome.is_success() { "delivered" } else { "failed" };
+        counter!("slackwater_webhook_attempts_total", "outcome" => made).increment(1);
+        histogram!("slackwater_webhook_attempt_duration_seconds").record(took.as_secs_f64());
         if outcome.is_success() {
             self.succeeded(&what, outcome);
             return;
@@ -193,6 +197,7 @@ impl CourierState {
             event.id = delivery.event_id, attempts, error = outcome.error.as_deref(),
             "an event was given up",
         );
+        counter!("slackwater_webhook_given_up_total").increment(1);
         // Kept with it, so that it can be replayed when the feed holds it no more.
         let entry = self.shared.snapshot().and_then(|snapshot| self.entry(&snapshot, delivery.seq));
         self.lanes.done(&delivery.lane, delivery.seq);

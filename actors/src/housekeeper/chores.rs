@@ -14,6 +14,7 @@ use super::{PARKED_FOR, tokens};
 use crate::error::ChangeError;
 use crate::reporter::unread::Unread;
 use crate::shared::Shared;
+use crate::traffic;
 
 /// Rows that one piece looks at, and takes away at most.
 pub(super) const PIECE: usize = 512;
@@ -34,6 +35,8 @@ pub(super) enum Chore {
     Trim(Log),
     /// Forget old waves. Before this one.
     ForgetWaves(Option<WaveId>),
+    /// Forget old counts of traffic.
+    ForgetTraffic,
     /// Forget accounts of users who were deleted long ago. After this one.
     ForgetAccounts(Option<UserId>),
 }
@@ -48,6 +51,7 @@ impl Chore {
             Self::Trim(Log::Feed),
             Self::Trim(Log::Audit),
             Self::ForgetWaves(None),
+            Self::ForgetTraffic,
             Self::ForgetAccounts(None),
         ])
     }
@@ -60,6 +64,7 @@ impl Chore {
             Self::Trim(Log::Feed) => "trim the feed",
             Self::Trim(Log::Audit) => "trim the audit log",
             Self::ForgetWaves(_) => "forget waves",
+            Self::ForgetTraffic => "forget traffic",
             Self::ForgetAccounts(_) => "forget accounts",
         }
     }
@@ -72,6 +77,7 @@ impl Chore {
             Self::DeleteAccessTokens(after) => tokens::delete_expired(shared, after).await,
             Self::Trim(log) => trim(shared, *log).await,
             Self::ForgetWaves(before) => forget_waves(shared, before).await,
+            Self::ForgetTraffic => traffic::forget_old(shared, PIECE).await,
             Self::ForgetAccounts(after) => forget_accounts(shared, after).await,
         }
     }

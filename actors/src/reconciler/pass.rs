@@ -6,6 +6,7 @@
 
 mod deferred;
 pub(crate) mod holds;
+mod measured;
 mod report;
 mod steps;
 
@@ -17,6 +18,8 @@ use access::{Author, Event, EventType, GroupId, HoldId, UserId, WaveId};
 use jiff::Timestamp;
 use ractor::{ActorRef, RpcReplyPort};
 use store::{Changeset, Mark, Marked, Operation};
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
 
 use self::deferred::Braking;
 use self::report::NamedChanges;
@@ -81,6 +84,8 @@ pub(crate) struct Pass {
     /// In whose name it changes what it changes.
     author: Author,
     reply_to: Option<RpcReplyPort<Result<Report, ChangeError>>>,
+    /// All its pieces are within.
+    span: Span,
 }
 
 /// How far a pass has come.
@@ -163,6 +168,7 @@ impl Pass {
             next_expiry: None,
             author,
             reply_to,
+            span: Span::none(),
         }
     }
 
@@ -173,7 +179,15 @@ impl Pass {
         tenant: &ActorRef<TenantMessage>,
     ) -> Result<bool, ChangeError> {
         let before = self.place;
-        let stepped = self.step_from(shared, tenant).await;
+        if self.span.is_disabled() {
+            let (trigger, dry_run) = (self.report.trigger, self.report.dry_run);
+            self.span = tracing::debug_span!(
+                parent: None, "reconcile", tenant.id = %shared.id, trigger, dry_run,
+                examined = Empty, changed = Empty,
+            );
+        }
+        let span = self.span.clone();
+        let stepped = self.step_from(shared, tenant).instrument(span).await;
         if stepped.is_err() {
             // What the piece had done stays done; what it had not is met again.
             self.place = before;
@@ -292,6 +306,9 @@ impl Pass {
             examined = self.report.examined, changed = self.report.changed,
             duration_ms = self.report.duration_ms, "reconciled",
         );
+        self.span.record("examined", self.report.examined);
+        self.span.record("changed", self.report.changed);
+        measured::done(&self.report);
         if !self.report.dry_run {
             let kept = self.report.kept.iter().map(|change| change.account);
             let all =
@@ -299,6 +316,7 @@ impl Pass {
             shared.kept_in_protected_roles(kept, all);
         }
         if let Trigger::Wave(wave) = &self.trigger {
+            measured::settled(wave, wave.role_changes + self.report.changed, now);
             shared.wave_reconciled(wave.id);
         }
         if let Some(reply_to) = self.reply_to {
@@ -317,6 +335,7 @@ impl Pass {
                 return None;
             }
         }
+        measured::failed(&self.report);
         self.failures += 1;
         let must_end_well = !matches!(self.trigger, Trigger::Sweep);
         (must_end_well || self.failures < FAILURES_MAX).then_some(self)

@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use ractor::{ActorId, ActorRef, Message, MessagingErr};
 
 use super::TenantMessage;
-use crate::observe::Observed;
+use crate::live::LiveChildren;
+use crate::observe::{Cause, Kind, Observed};
 use crate::service::Limits;
 
 /// How many are drained at once where too many are live.
@@ -23,8 +24,11 @@ const REST_MS_MAX: u64 = 30_000;
 
 /// A kind of child: how it is started.
 pub(super) trait ChildKind {
-    type Id: Copy + Eq + Hash;
+    type Id: Copy + Ord + Hash;
     type Message: Message;
+
+    /// What its children are there for.
+    const KIND: Kind;
 
     async fn spawn(
         &self,
@@ -33,8 +37,8 @@ pub(super) trait ChildKind {
         parent: &ActorRef<TenantMessage>,
     ) -> Result<ActorRef<Self::Message>, ractor::SpawnErr>;
 
-    /// The child is no longer live.
-    fn gone(&self, id: Self::Id);
+    /// Where it is written down who is live.
+    fn live(&self) -> &LiveChildren<Self::Id>;
 
     fn now_ms(&self) -> u64;
 }
@@ -117,11 +121,12 @@ impl<K: ChildKind> Children<K> {
                 return;
             }
             Some(resting) => resting.observed,
-            None => Arc::default(),
+            None => Arc::new(Observed::new(K::KIND)),
         };
         self.make_room();
         match self.kind.spawn(id, Arc::clone(&observed), parent).await {
             Ok(actor) => {
+                self.kind.live().started(id, Arc::clone(&observed));
                 observed.sent();
                 self.ids.insert(actor.get_id(), id);
                 // A fresh child takes messages.
@@ -134,12 +139,17 @@ impl<K: ChildKind> Children<K> {
     }
 
     /// A child of this kind has ended; `failure` says why, if it failed.
-    pub(super) fn ended(&mut self, actor: ActorId, failure: Option<&str>) -> Option<Ended<K>> {
+    pub(super) fn ended(
+        &mut self,
+        actor: ActorId,
+        failure: Option<(&str, Cause)>,
+    ) -> Option<Ended<K>> {
         let id = self.ids.remove(&actor)?;
         if let Some(child) = self.live.get(&id).filter(|child| child.actor.get_id() == actor) {
-            if let Some(error) = failure {
+            if let Some((error, cause)) = failure {
                 let observed = Arc::clone(&child.observed);
-                observed.failed(error);
+                observed.failed(error, cause);
+                self.kind.live().rests(id, Arc::clone(&observed));
                 let doublings = u32::try_from(observed.restarts()).unwrap_or(u32::MAX).min(16);
                 let rest_ms = (REST_MS_MIN << doublings).min(REST_MS_MAX);
                 let until_ms = self.kind.now_ms() + rest_ms;
@@ -158,7 +168,7 @@ impl<K: ChildKind> Children<K> {
         let idle: Vec<K::Id> =
             self.quiet().filter(|(ms, _)| *ms <= before).map(|(_, id)| id).collect();
         for id in idle {
-            self.drain(id);
+            self.drain(id, "idle");
         }
         // Where all were busy when another was needed, there are too many.
         if self.live.len() > self.live_max {
@@ -166,7 +176,14 @@ impl<K: ChildKind> Children<K> {
         }
         let now = self.kind.now_ms();
         // Those who have rested long after their time are forgiven.
-        self.resting.retain(|_, resting| now < resting.until_ms.saturating_add(REST_MS_MAX));
+        let live = self.kind.live();
+        self.resting.retain(|id, resting| {
+            let is_kept = now < resting.until_ms.saturating_add(REST_MS_MAX);
+            if !is_kept {
+                live.rested(*id);
+            }
+            is_kept
+        });
     }
 
     /// Drains the longest idle children where too many are live.
@@ -178,7 +195,7 @@ impl<K: ChildKind> Children<K> {
         let mut quiet: Vec<(u64, K::Id)> = self.quiet().collect();
         quiet.sort_unstable_by_key(|(last_message_ms, _)| *last_message_ms);
         for (_, id) in quiet.into_iter().take(DRAINED_AT_ONCE) {
-            self.drain(id);
+            self.drain(id, "room");
         }
     }
 
@@ -187,10 +204,14 @@ impl<K: ChildKind> Children<K> {
         quiet.map(|(id, child)| (child.observed.last_message_ms(), *id))
     }
 
-    fn drain(&mut self, id: K::Id) {
+    fn drain(&mut self, id: K::Id, reason: &'static str) {
         let Some(child) = self.live.get(&id) else { return };
         // One that has ended already is told of by its supervision event.
         if child.actor.drain().is_ok() {
+            self.kind.live().passivated();
+            let kind = K::KIND.name();
+            metrics::counter!("slackwater_actors_passivated_total", "kind" => kind, "reason" => reason)
+                .increment(1);
             self.draining.insert(id, Draining { actor: child.actor.get_id(), held: Vec::new() });
         }
         self.forget(id);
@@ -199,7 +220,7 @@ impl<K: ChildKind> Children<K> {
     fn forget(&mut self, id: K::Id) {
         if self.live.remove(&id).is_some() {
             self.node_live.fetch_sub(1, Ordering::Relaxed);
-            self.kind.gone(id);
+            self.kind.live().ended(id);
         }
     }
 }

@@ -10,7 +10,7 @@ use ractor::{Actor, ActorId, ActorRef};
 
 use super::TenantMessage;
 use crate::courier::{CourierActor, CourierArguments};
-use crate::observe::Observed;
+use crate::observe::{Cause, Kind, Observed};
 use crate::shared::Shared;
 
 /// How long a failed courier rests before it is started again, at first and at most.
@@ -58,16 +58,17 @@ impl Couriers {
             return;
         }
         if self.is_gone(id) {
-            self.failed.remove(&id);
+            self.forget(id);
             return;
         }
         let observed = self.failed.get(&id).map(|(_, observed)| Arc::clone(observed));
-        let observed = observed.unwrap_or_default();
+        let observed = observed.unwrap_or_else(new_observed);
         let (shared, seen) = (Arc::clone(&self.shared), Arc::clone(&observed));
         let arguments = CourierArguments { id, shared, observed: seen };
         match CourierActor::spawn_linked(None, CourierActor, arguments, myself.get_cell()).await {
             Ok((courier, _)) => {
                 self.ids.insert(courier.get_id(), id);
+                observed.started();
                 self.shared.courier_started(id, courier.clone(), observed);
                 // Who deletes a webhook ends the courier that it finds: this one came too late.
                 if self.is_gone(id) {
@@ -79,7 +80,7 @@ impl Couriers {
                     tenant.id = %self.shared.id, webhook.id = %id, %error,
                     "a courier could not be started",
                 );
-                self.rest(myself, id, observed, &error.to_string());
+                self.rest(myself, id, observed, (&error.to_string(), Cause::Start));
             }
         }
     }
@@ -89,17 +90,24 @@ impl Couriers {
         &mut self,
         myself: &ActorRef<TenantMessage>,
         actor: ActorId,
-        failure: Option<&str>,
+        failure: Option<(&str, Cause)>,
     ) -> bool {
         let Some(id) = self.ids.remove(&actor) else { return false };
         let observed = self.shared.courier(id).map(|(_, observed)| observed);
         self.shared.courier_ended(id);
         match failure {
-            Some(error) => self.rest(myself, id, observed.unwrap_or_default(), error),
+            Some(failure) => {
+                self.rest(myself, id, observed.unwrap_or_else(new_observed), failure);
+            }
             // It was told to end: its webhook is gone, or the service stops.
-            None => drop(self.failed.remove(&id)),
+            None => self.forget(id),
         }
         true
+    }
+
+    fn forget(&mut self, id: WebhookId) {
+        self.failed.remove(&id);
+        self.shared.courier_gone(id);
     }
 
     /// Whether a webhook is certainly gone.
@@ -116,16 +124,21 @@ impl Couriers {
         myself: &ActorRef<TenantMessage>,
         id: WebhookId,
         observed: Arc<Observed>,
-        error: &str,
+        (error, cause): (&str, Cause),
     ) {
-        observed.failed(error);
+        observed.failed(error, cause);
         if self.is_gone(id) {
-            self.failed.remove(&id);
+            self.forget(id);
             return;
         }
+        self.shared.courier_rests(id, Arc::clone(&observed));
         let (failures, _) = self.failed.entry(id).or_insert((0, observed));
         let rest = REST_MIN.saturating_mul(1 << (*failures).min(16)).min(REST_MAX);
         *failures = failures.saturating_add(1);
         myself.send_after(rest, move || TenantMessage::StartCourier(id));
     }
+}
+
+fn new_observed() -> Arc<Observed> {
+    Arc::new(Observed::new(Kind::Courier))
 }

@@ -11,10 +11,13 @@ use access::{Event, EventType, GroupId, UserId};
 use ractor::RpcReplyPort;
 use scim::resource::{Created, Resource};
 use store::{Expected, Marked, MemberChange, NewRecord, Operation, Record, Refusal, Requirement};
+use tracing::Instrument;
 
 use crate::error::ChangeError;
 use crate::group::values;
+use crate::observe::Kind;
 use crate::shared::{Shared, WriteGuard, attempt};
+use crate::trace;
 use crate::user::decide::new_record;
 
 /// Times that a create is decided again because the settings moved.
@@ -45,12 +48,14 @@ pub(super) fn user(
     reply_to: Answer,
 ) {
     let shared = Arc::clone(shared);
-    tokio::spawn(async move {
+    let span = trace::handling(write.span(), Kind::Tenant, "create_user");
+    let creating = async move {
         let outcome = create_user(&shared, id, &created, &write).await;
         drop(write);
         // A requester that timed out does not take its create back.
         let _ = reply_to.send(outcome);
-    });
+    };
+    tokio::spawn(creating.instrument(span));
 }
 
 /// Creates a group with its members, and binds the mapping that waits for its name. As [`user`].
@@ -62,11 +67,13 @@ pub(super) fn group(
     reply_to: Answer,
 ) {
     let shared = Arc::clone(shared);
-    tokio::spawn(async move {
+    let span = trace::handling(write.span(), Kind::Tenant, "create_group");
+    let creating = async move {
         let outcome = create_group(&shared, id, created, &write).await;
         drop(write);
         let _ = reply_to.send(outcome);
-    });
+    };
+    tokio::spawn(creating.instrument(span));
 }
 
 async fn create_user(

@@ -7,9 +7,12 @@ use scim::patch::Patch;
 use serde::Serialize;
 use serde_json::Value;
 use store::Record;
+use tracing::Span;
 
 use crate::error::ChangeError;
+use crate::observe::Kind;
 use crate::shared::WriteGuard;
+use crate::trace;
 use crate::version::Precondition;
 
 type Answer<T> = RpcReplyPort<Result<T, ChangeError>>;
@@ -54,6 +57,8 @@ pub(crate) enum UserMessage {
         act: ManualAct,
         /// Who.
         author: Author,
+        /// The span of the request.
+        span: Span,
         /// Gets the account.
         reply_to: Answer<Account>,
     },
@@ -65,12 +70,26 @@ pub(crate) enum UserMessage {
         brake: Brake,
         /// In whose name.
         author: Author,
+        /// The span of the pass.
+        span: Span,
         /// Gets what changed.
         reply_to: Answer<Reconciled>,
     },
 }
 
 impl UserMessage {
+    /// The span in which it is worked on.
+    pub(super) fn span(&self) -> Span {
+        let (parent, operation) = match self {
+            Self::Patch { write, .. } => (write.span(), "patch"),
+            Self::Replace { write, .. } => (write.span(), "replace"),
+            Self::Delete { write, .. } => (write.span(), "delete"),
+            Self::Manual { span, .. } => (span, "manual"),
+            Self::Reconcile { span, .. } => (span, "reconcile"),
+        };
+        trace::handling(parent, Kind::User, operation)
+    }
+
     /// Whether its requester went away before its turn came. Working on it all the same would let
     /// a mailbox grow for as long as the disk is stuck.
     pub(super) fn is_abandoned(&self) -> bool {

@@ -23,6 +23,9 @@ async fn a_user_actor_that_panics_costs_one_request_its_answer() {
     assert!(matches!(answer, Err(ChangeError::Unavailable { .. })), "{answer:?}");
     assert_eq!(acme.now(), before);
     acme.create_user("bob").await;
+    let resting = acme.tenant.shared().live_user(user).unwrap().state();
+    assert_eq!((resting.state, resting.restarts), ("restarting", 1));
+    assert_eq!(acme.tenant.shared().users.busiest(10).first().map(|(id, _)| *id), Some(user));
     acme.advance(secs(1)).await;
     acme.set(user, "title", json!("Countess")).await.unwrap();
     let observed = acme.tenant.shared().live_user(user).unwrap().state();

@@ -23,6 +23,7 @@ mod protected;
 #[cfg(test)]
 mod receiver;
 #[cfg(test)]
+mod recorder;
 mod restart;
 #[cfg(test)]
 mod settings;

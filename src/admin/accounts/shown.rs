@@ -21,32 +21,32 @@ use crate::openapi::schemas;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(examples(json!({"role": "admin", "reason": "on leave"})))]
-pub(super) struct NewLock {
+pub(crate) struct NewLock {
     /// The role to pin; the current one where it is missing.
     #[schema(min_length = 1, max_length = 1000)]
-    pub(super) role: Option<String>,
+    pub(crate) role: Option<String>,
     /// Why, in the operator's words.
     #[schema(min_length = 1, max_length = 1000)]
-    pub(super) reason: Option<String>,
+    pub(crate) reason: Option<String>,
     /// When it ends, in the future; never where it is missing.
-    pub(super) expires_at: Option<Timestamp>,
+    pub(crate) expires_at: Option<Timestamp>,
 }
 
 /// A role to set by hand.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(examples(json!({"role": "admin"})))]
-pub(super) struct NewRole {
+pub(crate) struct NewRole {
     /// The role.
     #[schema(min_length = 1, max_length = 1000)]
-    pub(super) role: String,
+    pub(crate) role: String,
 }
 
 /// Which accounts are asked for.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "describes what is read by name")]
-pub(super) struct AccountsQuery {
+pub(crate) struct AccountsQuery {
     /// With this role.
     #[param(nullable = false)]
     role: Option<String>,
@@ -59,6 +59,9 @@ pub(super) struct AccountsQuery {
     /// Waiting for a wave to settle, or not.
     #[param(nullable = false)]
     pending: Option<bool>,
+    /// Held by this group.
+    #[param(nullable = false)]
+    group: Option<uuid::Uuid>,
     /// With this text in a name, the e-mail address or the external id.
     #[param(nullable = false)]
     q: Option<String>,
@@ -82,163 +85,167 @@ pub(super) struct AccountsQuery {
             "withheld": null},
     "created_at": "2026-03-01T12:00:00Z"
 })))]
-pub(super) struct ShownAccount {
+pub(crate) struct ShownAccount {
     /// The SCIM user's id.
     #[schema(value_type = Uuid)]
-    pub(super) id: UserId,
+    pub(crate) id: UserId,
     /// `userName`.
-    user_name: String,
+    pub(crate) user_name: String,
     /// `externalId`.
     #[schema(required)]
-    external_id: Option<String>,
+    pub(crate) external_id: Option<String>,
     /// A name to show.
-    display_name: String,
+    pub(crate) display_name: String,
     /// The one e-mail address to use.
     #[schema(required)]
-    email: Option<String>,
+    pub(crate) email: Option<String>,
     /// Whether the directory lets the user in.
     #[schema(value_type = schemas::Status)]
-    status: Status,
+    pub(crate) status: Status,
     /// Since when.
-    status_since: Timestamp,
+    pub(crate) status_since: Timestamp,
     /// The access role; null for a deleted account.
     #[schema(required)]
-    role: Option<String>,
+    pub(crate) role: Option<String>,
     /// Whether a lock counts now.
-    locked: bool,
+    pub(crate) locked: bool,
     /// The lock.
     #[schema(value_type = Option<schemas::Lock>, required)]
-    lock: Option<Lock>,
+    pub(crate) lock: Option<Lock>,
     /// While it is locked: the role that the rules would give.
     #[schema(required)]
-    shadow_role: Option<String>,
+    pub(crate) shadow_role: Option<String>,
     /// Since when that is another one than it has.
     #[schema(required)]
-    shadow_since: Option<Timestamp>,
+    pub(crate) shadow_since: Option<Timestamp>,
     /// Whether the role waits for a wave to settle.
-    pub(super) pending: bool,
+    pub(crate) pending: bool,
     /// The attributes that `field_mappings` names.
-    fields: BTreeMap<String, Value>,
+    pub(crate) fields: BTreeMap<String, Value>,
     /// The groups that hold the user.
-    groups: Vec<GroupName>,
+    pub(crate) groups: Vec<GroupName>,
     /// Why it has that role.
-    why: ShownWhy,
+    pub(crate) why: ShownWhy,
     /// When the user was created.
-    created_at: Timestamp,
+    pub(crate) created_at: Timestamp,
 }
 
 /// A page of accounts.
 #[derive(Serialize, ToSchema)]
-pub(super) struct AccountsPage {
+pub(crate) struct AccountsPage {
     /// At most `limit` of them.
-    pub(super) items: Vec<ShownAccount>,
-    /// The `cursor` of the next page; null on the last.
+    pub(crate) items: Vec<ShownAccount>,
+    /// The `cursor` of the next page; null on the last. A page can be short, or empty, and have
+    /// one all the same: a look for few among many ends before it is noticed by others.
     #[schema(required)]
-    pub(super) next_cursor: Option<String>,
+    pub(crate) next_cursor: Option<String>,
     /// On the first page: the feed's last number before it was read. Who reads all pages and then
     /// follows the feed from this number on misses nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    pub(super) feed: Option<u64>,
+    pub(crate) feed: Option<u64>,
+    /// How many accounts were looked at.
+    #[serde(skip)]
+    pub(crate) looked_at: usize,
 }
 
 /// A group that holds a user.
 #[derive(Serialize, ToSchema)]
-struct GroupName {
+pub(crate) struct GroupName {
     /// Its SCIM id.
     #[schema(value_type = Uuid)]
-    id: GroupId,
+    pub(crate) id: GroupId,
     /// Its displayName.
-    display_name: String,
+    pub(crate) display_name: String,
 }
 
 /// Why an account has its role, what else could have given one, and what would change it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = AccountWhy)]
-struct ShownWhy {
+pub(crate) struct ShownWhy {
     /// The rule that won.
     #[schema(value_type = schemas::Rule)]
-    rule: Rule,
+    pub(crate) rule: Rule,
     /// Where the rule is a mapping: its position in `role_mappings`, from 0.
     #[schema(required)]
-    mapping: Option<usize>,
+    pub(crate) mapping: Option<usize>,
     /// Where the rule is a mapping: its group.
     #[schema(required)]
-    group: Option<String>,
+    pub(crate) group: Option<String>,
     /// Since when this rule gives this role.
-    since: Timestamp,
+    pub(crate) since: Timestamp,
     /// The wave that set it.
     #[schema(value_type = Option<Uuid>, required)]
-    wave: Option<WaveId>,
+    pub(crate) wave: Option<WaveId>,
     /// The request that brought it about: `x-request-id`.
     #[schema(value_type = Option<Uuid>, required)]
-    request: Option<RequestId>,
+    pub(crate) request: Option<RequestId>,
     /// The rules that matched and did not win, the strongest first.
-    lost: Vec<ShownLostRule>,
+    pub(crate) lost: Vec<ShownLostRule>,
     /// For each group, what leaving it would change.
-    if_left: Vec<ShownIfLeft>,
+    pub(crate) if_left: Vec<ShownIfLeft>,
     /// A change that the rules call for and that is not made.
     #[schema(required)]
-    withheld: Option<ShownWithheld>,
+    pub(crate) withheld: Option<ShownWithheld>,
 }
 
 /// A rule that would have given a role, had no other come before it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = LostRule)]
-struct ShownLostRule {
+pub(crate) struct ShownLostRule {
     /// Which kind.
     #[schema(value_type = schemas::Rule)]
-    rule: Rule,
+    pub(crate) rule: Rule,
     /// Where the rule is a mapping: its position in `role_mappings`, from 0.
     #[schema(required)]
-    mapping: Option<usize>,
+    pub(crate) mapping: Option<usize>,
     /// Where the rule is a mapping: its group.
     #[schema(required)]
-    group: Option<String>,
+    pub(crate) group: Option<String>,
     /// The role that it gives.
-    role: String,
+    pub(crate) role: String,
 }
 
 /// What an account would have without one of its groups, once the wave has settled.
 #[derive(Serialize, ToSchema)]
 #[schema(as = IfLeft)]
-struct ShownIfLeft {
+pub(crate) struct ShownIfLeft {
     /// The group's SCIM id.
     #[schema(value_type = Uuid)]
-    group: GroupId,
+    pub(crate) group: GroupId,
     /// Its displayName.
-    display_name: String,
+    pub(crate) display_name: String,
     /// The role it would have.
     #[schema(required)]
-    role: Option<String>,
+    pub(crate) role: Option<String>,
     /// The rule that would give it.
     #[schema(value_type = schemas::Rule)]
-    rule: Rule,
+    pub(crate) rule: Rule,
     /// Whether that is another role than it has.
-    changes: bool,
+    pub(crate) changes: bool,
 }
 
 /// A change of role that the rules call for and that is not made.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Withheld)]
-struct ShownWithheld {
+pub(crate) struct ShownWithheld {
     /// Why not: `held`, `rejected` or `last_protected`.
     #[schema(value_type = String)]
-    reason: WithheldReason,
+    pub(crate) reason: WithheldReason,
     /// The reason in words.
-    detail: &'static str,
+    pub(crate) detail: &'static str,
     /// The mass change that it is part of.
     #[schema(value_type = Option<Uuid>, required)]
-    hold: Option<HoldId>,
+    pub(crate) hold: Option<HoldId>,
     /// The role that the rules give.
-    role: String,
+    pub(crate) role: String,
     /// Since when it is not made.
-    since: Timestamp,
+    pub(crate) since: Timestamp,
 }
 
 impl ShownAccount {
     /// An account as the API shows it.
-    pub(super) fn read(
+    pub(crate) fn read(
         shared: &Shared,
         snapshot: &Snapshot,
         account: &Account,

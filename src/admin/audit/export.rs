@@ -40,7 +40,7 @@ pub(super) fn media_type(headers: &HeaderMap) -> Option<&'static str> {
 }
 
 /// Starts an export of what follows the entry `after`.
-pub(super) fn start(
+pub(crate) fn start(
     app: &App,
     tenant: TenantKey,
     media_type: &'static str,

@@ -21,7 +21,7 @@ use uuid::Uuid;
     "reconcile": {"settle": "60s", "max_delay": "10m", "sweep_min": "20m", "sweep_max": "40m"},
     "rate_limit": {"requests_per_second": 100, "burst": 200},
     "retention": {"feed": "30d", "feed_entries": 1_000_000, "audit": "400d", "waves": "90d",
-                  "deleted_accounts": "90d"},
+                  "deleted_accounts": "90d", "requests": "7d", "requests_bytes": 67_108_864},
     "equipment": {"schedule": "0 8 * * 1", "time_zone": "Europe/Berlin",
                   "email": ["it@example.com"]}
 })))]
@@ -123,6 +123,12 @@ pub struct Retention {
     /// Accounts of deleted users.
     #[schema(pattern = "^[0-9]+(ms|s|m|h|d)$")]
     pub deleted_accounts: String,
+    /// What the directory sent and got.
+    #[schema(pattern = "^[0-9]+(ms|s|m|h|d)$")]
+    pub requests: String,
+    /// Bytes of that at most, as they are on disk, however young it is.
+    #[schema(minimum = 1)]
+    pub requests_bytes: u64,
 }
 
 /// Who is reminded of equipment that was not returned, and when.
@@ -235,6 +241,12 @@ pub struct RetentionPatch {
     /// See `Retention`.
     #[schema(pattern = "^[0-9]+(ms|s|m|h|d)$")]
     pub deleted_accounts: Option<String>,
+    /// See `Retention`.
+    #[schema(pattern = "^[0-9]+(ms|s|m|h|d)$")]
+    pub requests: Option<String>,
+    /// See `Retention`.
+    #[schema(minimum = 1)]
+    pub requests_bytes: Option<u64>,
 }
 
 /// A part of the settings' merge patch.

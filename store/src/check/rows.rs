@@ -9,6 +9,7 @@ use crate::document::Collection;
 use crate::key::{self, TenantKey};
 use crate::kv::ReadError;
 use crate::record::{Mark, Marked};
+use crate::requests::{BlockFacts, BlockId, PART_BODIES, PART_FACTS};
 use crate::snapshot::{decode_json, marked_of};
 use crate::table::Table;
 use crate::tenant::Token;
@@ -83,6 +84,36 @@ impl Check<'_> {
         let collection = key.get(4).copied().and_then(Collection::from_number);
         if collection.is_none() {
             self.problem(Table::Documents, key, "there is no such collection");
+        }
+        Ok(())
+    }
+
+    /// Each block has both parts, and what the one says of the other is so.
+    pub(super) fn requests(&mut self, tenant: TenantKey, key: &[u8], payload: &[u8]) -> Checked {
+        let Some(block) = key::last_id(key).map(BlockId::from_bytes).filter(|_| key.len() == 21)
+        else {
+            self.problem(Table::Requests, key, "the key has a wrong length");
+            return Ok(());
+        };
+        match key.get(4) {
+            Some(&PART_FACTS) => {
+                let facts = BlockFacts::decode(payload)?;
+                match self.snapshot.request_bodies(tenant, block) {
+                    Ok(Some(bodies)) if facts.fits(&bodies) => {}
+                    Ok(_) => self.problem(Table::Requests, key, "its bodies are missing"),
+                    // Told of at its own place.
+                    Err(_) => {}
+                }
+            }
+            Some(&PART_BODIES) => {
+                let facts = self
+                    .snapshot
+                    .get(Table::Requests, &key::requests(tenant, PART_FACTS, block.as_bytes()));
+                if matches!(facts, Ok(None)) {
+                    self.problem(Table::Requests, key, "nothing tells what it holds");
+                }
+            }
+            _ => self.problem(Table::Requests, key, "there is no such part"),
         }
         Ok(())
     }

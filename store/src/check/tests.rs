@@ -21,6 +21,12 @@ fn filled() -> (MemoryStore, TenantKey) {
     let told = Event::account(access::EventType::AccountUpdated, user(1));
     acme.apply([Operation::Tell(told.clone()), Operation::Tell(told)]);
     acme.apply([Operation::Mark(Marked::Group(group(2)))]);
+    crate::conformance::requests::put(
+        &acme,
+        1,
+        &[crate::conformance::requests::exchange(1, NAME)],
+        0,
+    );
     let tenant = acme.tenant;
     (store, tenant)
 }

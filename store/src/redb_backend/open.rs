@@ -200,7 +200,13 @@ pub(super) fn prepare(database: &Database, path: &Path) -> Result<(), OpenError>
         let payload = crate::record::open(Table::Meta, FORMAT_KEY, &sealed).ok();
         let format = payload.and_then(|bytes| bytes.try_into().ok()).map(u32::from_le_bytes);
         return match format {
-            Some(FORMAT) => all_tables(database).map_err(|error| failed(error.to_string())),
+            // The request record came within the second format. It holds nothing that cannot be
+            // missing; every other table must be there.
+            Some(FORMAT) => match all_tables(database) {
+                Ok(true) => Ok(()),
+                Ok(false) => stamp(database).map_err(failed),
+                Err(error) => Err(failed(error.to_string())),
+            },
             // The second format has more tables, and longer counters and marks, of which the
             // shorter ones can still be read.
             Some(1) => stamp(database).map_err(failed),
@@ -214,13 +220,19 @@ pub(super) fn prepare(database: &Database, path: &Path) -> Result<(), OpenError>
     stamp(database).map_err(failed)
 }
 
-/// Sees to it that no table is missing.
-fn all_tables(database: &Database) -> Result<(), redb::Error> {
+/// Sees to it that no table is missing; answers whether the request record is there, too.
+fn all_tables(database: &Database) -> Result<bool, redb::Error> {
     let transaction = database.begin_read()?;
     for table in Table::ALL {
-        transaction.open_table(definition(table))?;
+        match transaction.open_table(definition(table)) {
+            Ok(_) => {}
+            Err(redb::TableError::TableDoesNotExist(_)) if table == Table::Requests => {
+                return Ok(false);
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Makes the tables that are not there, and says that the file has this version's format.

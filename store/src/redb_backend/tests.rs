@@ -59,3 +59,23 @@ fn a_file_of_the_first_format_gets_what_it_lacks() {
     drop(store);
     RedbStore::open(directory.path(), &RedbStoreOptions::default()).unwrap();
 }
+
+#[test]
+fn a_file_from_before_the_request_record_gets_its_table_and_misses_no_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("slackwater.redb");
+    drop(RedbStore::open(directory.path(), &RedbStoreOptions::default()).unwrap());
+    let delete = |table| {
+        let database = Database::create(&path).unwrap();
+        let transaction = database.begin_write().unwrap();
+        assert!(transaction.delete_table(definition(table)).unwrap());
+        transaction.commit().unwrap();
+    };
+    delete(Table::Requests);
+
+    let store = RedbStore::open(directory.path(), &RedbStoreOptions::default()).unwrap();
+    crate::conformance::requests::exchanges_come_back_as_they_were_put(&store);
+    drop(store);
+    delete(Table::Documents);
+    assert!(RedbStore::open(directory.path(), &RedbStoreOptions::default()).is_err());
+}

@@ -93,22 +93,6 @@ impl Snapshot {
         })
     }
 
-    /// Visits the audit log's entries before the number `before`, newest first.
-    pub fn audit_reversed(
-        &self,
-        tenant: TenantKey,
-        before: Option<u64>,
-        mut visit: impl FnMut(Value) -> Flow,
-    ) -> Read<()> {
-        let mut range = Range::prefix(&Key::tenant(tenant).done());
-        if let Some(before) = before {
-            range = range.before(key::audit(tenant, before));
-        }
-        self.scan(Table::Audit, &range, Order::Descending, |_, payload| {
-            Ok(visit(audit_entry(payload)?))
-        })
-    }
-
     /// Memberships that wait for their users, after `after`, at most `limit`.
     pub fn all_parked(
         &self,
@@ -152,7 +136,7 @@ impl Snapshot {
 }
 
 /// An entry from its row: its hash, then its JSON.
-fn audit_entry(payload: &[u8]) -> Read<Value> {
+pub(super) fn audit_entry(payload: &[u8]) -> Read<Value> {
     let (hash, json) = payload.split_first_chunk::<32>().ok_or_else(|| damaged(Table::Audit))?;
     let mut entry: Value = decode_json(Table::Audit, json)?;
     if let Value::Object(entry) = &mut entry {

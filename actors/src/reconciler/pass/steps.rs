@@ -428,11 +428,10 @@ async fn ask_actor(
     author: Author,
 ) -> Result<Reconciled, ChangeError> {
     shared.tenant_observed.sent();
+    let span = tracing::Span::current();
     let message = |reply_to| {
-        TenantMessage::User(
-            user,
-            Box::new(UserMessage::Reconcile { cause, brake, author, reply_to }),
-        )
+        let message = UserMessage::Reconcile { cause, brake, author, span, reply_to };
+        TenantMessage::User(user, Box::new(message))
     };
     match tenant.call(message, Some(ACCOUNT_WAIT_MAX)).await {
         Ok(CallResult::Success(answer)) => answer,

@@ -1,0 +1,310 @@
+//! An exchange: one request of the directory, and what it got.
+//!
+//! [`Captured`] is the raw material, of which nothing may be kept or shown; [`Captured::redacted`]
+//! makes a [`Recorded`] of it, which may. What it is about is read off the text where it stands
+//! instead of by parsing: there are thousands a second.
+//!
+//! Not here: where records are kept (`store`), when they are written (`actors`).
+
+mod about;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use scim::casefold::fold;
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::id::{RequestId, TokenId, WaveId};
+use crate::redact::{Body, KeptBody, Omitted, Redactor};
+
+/// Bytes of a request's body that are kept. Users are far smaller; a group's change names some
+/// hundred members.
+pub const REQUEST_BYTES_MAX: usize = 64 << 10;
+/// Bytes of an answer's body that are kept.
+pub const ANSWER_BYTES_MAX: usize = 16 << 10;
+/// Bytes of a body that is held until it is redacted; of a larger one, its beginning is.
+const HELD_BYTES_MAX: usize = 256 << 10;
+/// Bytes of other texts that are kept.
+const PATH_BYTES_MAX: usize = 1 << 10;
+const QUERY_BYTES_MAX: usize = 4 << 10;
+const USER_AGENT_BYTES_MAX: usize = 256;
+const LABEL_BYTES_MAX: usize = 256;
+
+/// A request and its answer, as they came and went. Holds secrets: it is neither kept nor shown.
+pub struct Captured {
+    /// The request.
+    pub id: RequestId,
+    /// When it came.
+    pub at: Timestamp,
+    /// Its method.
+    pub method: String,
+    /// Its path behind the tenant, as it was sent.
+    pub path: String,
+    /// Its query.
+    pub query: Option<String>,
+    /// Who it said that it is.
+    pub user_agent: Option<String>,
+    /// The token that it came with.
+    pub presented: String,
+    /// Which token that is, and what people call it.
+    pub token: Option<(TokenId, String)>,
+    /// The wave that it belongs to.
+    pub wave: Option<WaveId>,
+    /// Its body, if it has one.
+    pub request: Option<CapturedBody>,
+    /// The status of the answer; none if there was no answer.
+    pub status: Option<u16>,
+    /// From its arrival to the answer.
+    pub duration: Duration,
+    /// The body of the answer, if it has one.
+    pub answer: Option<CapturedBody>,
+}
+
+/// A body, or its beginning.
+pub struct CapturedBody {
+    /// What is held of it; none if it was not read.
+    held: Option<Bytes>,
+    /// Bytes that it has, as far as is known.
+    size: u64,
+}
+
+impl CapturedBody {
+    /// A body of which `kept_max` bytes are going to be kept. A large one is not held on to.
+    pub fn of(body: &Bytes, kept_max: usize) -> Self {
+        let is_large = body.len() > HELD_BYTES_MAX;
+        let start = body.get(..kept_max.min(body.len())).unwrap_or_default();
+        let held = if is_large { Bytes::copy_from_slice(start) } else { body.clone() };
+        Self { held: Some(held), size: body.len() as u64 }
+    }
+
+    /// A body that was refused before it was read.
+    pub const fn unread(size: u64) -> Self {
+        Self { held: None, size }
+    }
+
+    /// Bytes that are held.
+    pub fn held_bytes(&self) -> usize {
+        self.held.as_ref().map_or(0, Bytes::len)
+    }
+}
+
+/// A request and its answer, as they are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// What is known of them.
+    pub facts: Exchange,
+    /// What is kept of the request's body.
+    pub request: String,
+    /// What is kept of the answer's body.
+    pub answer: String,
+}
+
+/// What is known of a request and its answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exchange {
+    /// The request: `x-request-id`, and what the audit log calls it.
+    pub id: RequestId,
+    /// When it came.
+    pub at: Timestamp,
+    /// Its method.
+    pub method: String,
+    /// Its path behind the tenant, as it was sent.
+    pub path: String,
+    /// Its query.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query: Option<String>,
+    /// The status of the answer; none if there was no answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// From its arrival to the answer, in microseconds.
+    pub duration_us: u64,
+    /// Who it said that it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
+    /// The token that it came with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<TokenId>,
+    /// What people call that token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_label: Option<String>,
+    /// The wave that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wave: Option<WaveId>,
+    /// `User` or `Group`, if it is about one or some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource_type: Option<String>,
+    /// The resource that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
+    /// That resource's userName or displayName, or what a filter asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// That resource's externalId.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// In whose way a PATCH is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dialect: Option<Dialect>,
+    /// The keyword of a refusal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scim_type: Option<String>,
+    /// What a refusal says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// Operations of a Bulk that were refused.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub failed_operations: u32,
+    /// The request's body.
+    #[serde(default)]
+    pub request: BodyFacts,
+    /// The answer's body.
+    #[serde(default)]
+    pub answer: BodyFacts,
+    /// What it can be found by: see [`name_hash`].
+    #[serde(default)]
+    pub names: Vec<u64>,
+}
+
+/// In whose way a PATCH is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dialect {
+    /// `"op": "Add"`, as Entra writes without the flag for SCIM compliance.
+    Entra,
+    /// `"op": "add"` (RFC 7644 section 3.5.2).
+    Rfc,
+}
+
+/// What is known of a body.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BodyFacts {
+    /// Bytes that it has; 0 for none.
+    pub size: u64,
+    /// Bytes that are kept.
+    pub kept: u32,
+    /// Whether its end is missing.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_cut: bool,
+    /// Whether something was taken out of it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_redacted: bool,
+    /// Why nothing of it is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub omitted: Option<Omitted>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for references")]
+const fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for references")]
+const fn is_zero(value: &u32) -> bool {
+    *value == 0
+}
+
+/// What a text is found by, without regard to case.
+pub fn name_hash(name: &str) -> u64 {
+    xxh3_64(fold(name).as_bytes())
+}
+
+impl Exchange {
+    /// Whether it was refused, in whole or in part, or not answered.
+    pub fn is_error(&self) -> bool {
+        self.status.is_none_or(|status| status >= 400) || self.failed_operations > 0
+    }
+
+    /// Whether it can be found by one of these.
+    pub fn has_one_of(&self, names: &[u64]) -> bool {
+        self.names.iter().any(|name| names.contains(name))
+    }
+}
+
+impl Captured {
+    /// Bytes that are held until it is redacted, about.
+    pub fn held_bytes(&self) -> usize {
+        let bodies = [&self.request, &self.answer].into_iter().flatten();
+        512 + self.path.len()
+            + self.query.as_ref().map_or(0, String::len)
+            + bodies.map(CapturedBody::held_bytes).sum::<usize>()
+    }
+
+    /// What may be kept of it.
+    pub fn redacted(self) -> Recorded {
+        let mut redactor = Redactor::new(Some(self.presented.as_str()));
+        // What was done had been understood as JSON; what was refused may be anything.
+        let was_done = self.status.is_some_and(|status| status < 400);
+        let (request, request_facts) =
+            body(&mut redactor, self.request.as_ref(), was_done, REQUEST_BYTES_MAX);
+        let (answer, answer_facts) =
+            body(&mut redactor, self.answer.as_ref(), true, ANSWER_BYTES_MAX);
+        let query = self.query.as_deref().filter(|query| !query.is_empty());
+        let query = query.map(|query| cut(redactor.query(query), QUERY_BYTES_MAX));
+        let (token, token_label) = self.token.unzip();
+        let mut facts = Exchange {
+            id: self.id,
+            at: self.at,
+            method: cut(redactor.text(&self.method), 32),
+            path: cut(redactor.path(&self.path), PATH_BYTES_MAX),
+            query,
+            status: self.status,
+            duration_us: u64::try_from(self.duration.as_micros()).unwrap_or(u64::MAX),
+            user_agent: self
+                .user_agent
+                .map(|agent| cut(redactor.text(&agent), USER_AGENT_BYTES_MAX)),
+            token,
+            token_label: token_label.map(|label| cut(label, LABEL_BYTES_MAX)),
+            wave: self.wave,
+            resource_type: None,
+            resource: None,
+            subject: None,
+            external_id: None,
+            dialect: None,
+            scim_type: None,
+            detail: None,
+            failed_operations: 0,
+            request: request_facts,
+            answer: answer_facts,
+            names: Vec::new(),
+        };
+        about::complete(&mut facts, &request, &answer, &redactor);
+        Recorded { facts, request, answer }
+    }
+}
+
+fn body(
+    redactor: &mut Redactor,
+    captured: Option<&CapturedBody>,
+    is_json: bool,
+    bytes_max: usize,
+) -> (String, BodyFacts) {
+    let Some(CapturedBody { held, size }) = captured else { return Default::default() };
+    let size = *size;
+    let Some(bytes) = held.as_deref() else {
+        let omitted = Some(Omitted::NotRead);
+        return (String::new(), BodyFacts { size, omitted, ..BodyFacts::default() });
+    };
+    if bytes.is_empty() {
+        return Default::default();
+    }
+    let is_whole = bytes.len() as u64 == size;
+    match redactor.body(Body { bytes, is_whole, is_json }, bytes_max) {
+        Ok(KeptBody { text, is_cut, is_redacted }) => {
+            let kept = u32::try_from(text.len()).unwrap_or(u32::MAX);
+            (text.into_owned(), BodyFacts { size, kept, is_cut, is_redacted, omitted: None })
+        }
+        Err(omitted) => {
+            let omitted = Some(omitted);
+            (String::new(), BodyFacts { size, omitted, ..BodyFacts::default() })
+        }
+    }
+}
+
+fn cut(mut text: String, bytes_max: usize) -> String {
+    text.truncate(text.floor_char_boundary(bytes_max));
+    text
+}

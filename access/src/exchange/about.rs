@@ -1,0 +1,127 @@
+//! What an exchange is about, read off its path and its bodies as far as that is cheap.
+//!
+//! Only redacted text is read, so nothing that is found can be secret. Bodies are searched for the
+//! first key of a name: that is the resource's own, since our answers begin with it, and what a
+//! client writes in another order is found by its id all the same.
+
+use memchr::memmem;
+use scim::schema::ResourceType;
+use serde_json::Value;
+
+use super::{Dialect, Exchange, name_hash};
+use crate::redact::Redactor;
+
+/// Members of a group that an exchange is found by.
+const MEMBERS_MAX: usize = 256;
+/// Bytes of a name that is kept.
+const NAME_BYTES_MAX: usize = 512;
+/// Characters of an id that we gave.
+const ID_CHARS: usize = 36;
+
+/// Adds what an exchange is about, and what it can be found by.
+pub(super) fn complete(facts: &mut Exchange, request: &str, answer: &str, redactor: &Redactor) {
+    let path = facts.path.clone();
+    let mut segments = path.split('/').filter(|segment| !segment.is_empty());
+    let endpoint = segments.next().unwrap_or_default();
+    let resource_type = ResourceType::from_endpoint(endpoint);
+    let id = segments.next().filter(|id| *id != ".search");
+    let is_error = facts.status.is_none_or(|status| status >= 400);
+    if is_error {
+        refusal(facts, answer);
+    } else if endpoint == "Bulk" {
+        facts.failed_operations = failed_operations(answer);
+    }
+    if let Some(resource_type) = resource_type {
+        facts.resource_type = Some(resource_type.name().to_owned());
+        let name = match resource_type {
+            ResourceType::User => "\"userName\"",
+            ResourceType::Group => "\"displayName\"",
+        };
+        if id.is_some() || facts.method == "POST" {
+            let own = if is_error { "" } else { answer };
+            let made = if facts.method == "POST" { text_of(own, "\"id\"") } else { None };
+            facts.resource = id.map(str::to_owned).or(made);
+            facts.subject = text_of(own, name).or_else(|| text_of(request, name));
+            facts.external_id =
+                text_of(own, "\"externalId\"").or_else(|| text_of(request, "\"externalId\""));
+        } else {
+            facts.subject = facts.query.as_deref().and_then(|query| asked_for(query, redactor));
+        }
+    }
+    if facts.method == "PATCH" {
+        facts.dialect = text_of(request, "\"op\"").map(|op| {
+            if op.starts_with(|c: char| c.is_ascii_uppercase()) {
+                Dialect::Entra
+            } else {
+                Dialect::Rfc
+            }
+        });
+    }
+    let wave = facts.wave.map(|wave| wave.to_string());
+    let id = facts.id.to_string();
+    let own = [&facts.resource, &facts.subject, &facts.external_id, &wave, &Some(id)];
+    let mut names: Vec<u64> = own.into_iter().flatten().map(|name| name_hash(name)).collect();
+    if resource_type == Some(ResourceType::Group) || endpoint == "Bulk" {
+        names.extend(members(request));
+    }
+    names.sort_unstable();
+    names.dedup();
+    facts.names = names;
+}
+
+/// What a refusal says.
+fn refusal(facts: &mut Exchange, answer: &str) {
+    let Ok(error) = serde_json::from_str::<Value>(answer) else { return };
+    let text = |key: &str| error.get(key).and_then(Value::as_str).map(str::to_owned);
+    facts.scim_type = text("scimType");
+    facts.detail = text("detail");
+}
+
+/// Operations of a Bulk that were refused.
+fn failed_operations(answer: &str) -> u32 {
+    let Ok(answer) = serde_json::from_str::<Value>(answer) else { return 0 };
+    let operations = answer.get("Operations").and_then(Value::as_array);
+    let failed = operations.into_iter().flatten().filter(|operation| {
+        let status = operation.get("status").and_then(Value::as_str);
+        status.and_then(|status| status.parse().ok()).is_some_and(|status: u16| status >= 400)
+    });
+    u32::try_from(failed.count()).unwrap_or(u32::MAX)
+}
+
+/// What a query's filter compares with.
+fn asked_for(query: &str, redactor: &Redactor) -> Option<String> {
+    let mut pairs = form_urlencoded::parse(query.as_bytes());
+    let (_, filter) = pairs.find(|(name, _)| name.eq_ignore_ascii_case("filter"))?;
+    let start = filter.find('"')?;
+    let text = json_text(filter.get(start..)?)?;
+    Some(redactor.name(&text))
+}
+
+/// The ids that a group's change, or a Bulk, names as members.
+fn members(request: &str) -> impl Iterator<Item = u64> {
+    let key = "\"value\"";
+    let found = memmem::find_iter(request.as_bytes(), key);
+    let values = found.filter_map(move |at| string_behind(request.get(at + key.len()..)?));
+    values.filter(|value| value.len() == ID_CHARS).take(MEMBERS_MAX).map(|value| name_hash(&value))
+}
+
+/// The text behind the first key of this name.
+fn text_of(json: &str, key: &str) -> Option<String> {
+    let at = memmem::find(json.as_bytes(), key.as_bytes())?;
+    string_behind(json.get(at + key.len()..)?).filter(|text| text.len() <= NAME_BYTES_MAX)
+}
+
+/// The string that stands behind a key: colon, quotes.
+fn string_behind(rest: &str) -> Option<String> {
+    json_text(rest.trim_start().strip_prefix(':')?.trim_start())
+}
+
+/// The JSON string that a text begins with.
+fn json_text(text: &str) -> Option<String> {
+    let inner = text.strip_prefix('"')?;
+    let end = inner.find(['"', '\\'])?;
+    if inner.as_bytes().get(end) == Some(&b'"') {
+        return inner.get(..end).map(str::to_owned);
+    }
+    serde_json::Deserializer::from_str(text).into_iter().next()?.ok()
+}

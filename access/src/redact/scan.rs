@@ -1,0 +1,91 @@
+//! Looking for words that name secrets, without parsing.
+
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use memchr::memmem;
+
+use super::WORDS;
+
+/// Attributes whose values are names of people and things: a word in them is only a word.
+const NAMES: [&str; 22] = [
+    "username",
+    "displayname",
+    "externalid",
+    "nickname",
+    "formatted",
+    "givenname",
+    "familyname",
+    "middlename",
+    "display",
+    "title",
+    "department",
+    "division",
+    "organization",
+    "costcenter",
+    "emails",
+    "addresses",
+    "streetaddress",
+    "locality",
+    "region",
+    "members",
+    "groups",
+    "manager",
+];
+
+static SCANNER: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    let mut builder = AhoCorasick::builder();
+    builder.ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA)).build(WORDS).ok()
+});
+
+static ESCAPE: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new("\\u00"));
+
+/// Whether one of the words stands anywhere in it.
+pub(super) fn has_word(text: &[u8]) -> bool {
+    // Without a scanner everything is secret. The words are constants: there is one.
+    SCANNER.as_ref().is_none_or(|scanner| scanner.is_match(text))
+}
+
+/// Whether JSON, or JSON within JSON, escapes a character that it need not escape: a letter, say.
+pub(super) fn escapes_ascii(json: &[u8]) -> bool {
+    ESCAPE.find_iter(json).any(|at| matches!(json.get(at + 4), Some(b'2'..=b'7')))
+}
+
+/// Whether an attribute, as a path names it, holds names.
+pub(super) fn is_of_names(path: &str) -> bool {
+    // A filter in a path may name anything.
+    let path = path.split(['[', ' ']).next().unwrap_or_default();
+    path.rsplit(':')
+        .next()
+        .unwrap_or_default()
+        .split('.')
+        .any(|part| NAMES.iter().any(|name| part.eq_ignore_ascii_case(name)))
+}
+
+/// Whether a text is a name at most: nothing in it sets one thing to another.
+pub(super) fn is_plain(text: &str) -> bool {
+    !text.contains(['{', '}', '=', ':', '"', '\\', '&', '%'])
+}
+
+/// Whether a filter compares names, and asks for nothing that is secret.
+pub(super) fn is_filter_of_names(filter: &str) -> bool {
+    if filter.contains('\\') {
+        return false;
+    }
+    let (mut outside, mut inside) = (String::new(), true);
+    for part in filter.split('"') {
+        inside = !inside;
+        if !inside {
+            outside.push_str(part);
+        } else if !is_plain(part) {
+            return false;
+        }
+    }
+    is_of_names(outside.trim_start()) && !has_word(outside.as_bytes())
+}
+
+/// Whether a path names a secret attribute and nothing else: the path itself is no secret then.
+pub(super) fn is_plain_path(path: &str) -> bool {
+    let last = path.rsplit([':', '.']).next().unwrap_or_default();
+    is_plain(last) && last.chars().all(|c| c.is_ascii_alphabetic() || c == '_')
+}

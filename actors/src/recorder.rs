@@ -1,0 +1,313 @@
+//! The recorder: writes down what the directory sent and what it got.
+//!
+//! Whoever answers a request leaves it here and goes on: nothing waits for the disk, and nothing is
+//! written for a single request. What is left is held for a second, or until there is a block of
+//! it; then the recorder takes out what is secret, packs it, and writes it in one small transaction
+//! beside all others. A kill loses what was held, which is about a second's requests, and never a
+//! change. A stop writes all of it.
+//!
+//! What is held is bounded. Where more comes than can be written, the newest are dropped and
+//! counted; the requests themselves do not notice.
+//!
+//! The recorder also takes away what is too old or too much; see [`trim`].
+
+mod trim;
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use access::exchange::{Captured, Recorded};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use store::requests::{BlockId, SealedBlock};
+use store::{Changeset, Operation};
+
+use crate::error::ChangeError;
+use crate::observe::{Kind, Observed};
+use crate::shared::Shared;
+
+/// How long a request is held before it is written.
+const HELD_FOR: Duration = Duration::from_secs(1);
+/// Requests in one block, and bytes of them: a reader unpacks a block as a whole.
+const BLOCK_RECORDS_MAX: usize = 512;
+const BLOCK_BYTES_MAX: usize = 2 << 20;
+/// Requests, and bytes of them, that are held: some seconds of the highest rate there is.
+const HELD_RECORDS_MAX: usize = 16_384;
+const HELD_BYTES_MAX: usize = 16 << 20;
+/// How often it is looked whether something is too old.
+const TRIMMED_EVERY: Duration = Duration::from_mins(10);
+
+/// What a recorder can be told.
+#[derive(Debug)]
+pub(crate) enum RecorderMessage {
+    /// Write what is held. Sent by a timer, or when there is a block of it.
+    Write,
+    /// Take away what is too old or too much. Sent by its own timer, and when settings changed.
+    Trim,
+}
+
+/// Requests on their way to the disk.
+#[derive(Debug)]
+pub struct Recorder {
+    held: Mutex<Held>,
+    dropped: AtomicU64,
+    actor: Mutex<Option<ActorRef<RecorderMessage>>>,
+    /// Held while a block is written, so that blocks come one after the other.
+    writing: tokio::sync::Mutex<Written>,
+    /// The recorder's counters.
+    pub observed: Observed,
+}
+
+impl Default for Recorder {
+    fn default() -> Self {
+        Self {
+            held: Mutex::default(),
+            dropped: AtomicU64::default(),
+            actor: Mutex::default(),
+            writing: tokio::sync::Mutex::default(),
+            observed: Observed::new(Kind::Recorder),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Held {
+    records: VecDeque<Captured>,
+    bytes: usize,
+    /// What the actor has been asked for.
+    asked: Asked,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Asked {
+    #[default]
+    Nothing,
+    /// To write when the time has come.
+    InTime,
+    /// To write at once.
+    Now,
+}
+
+impl std::fmt::Debug for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Held({} requests, {} bytes)", self.records.len(), self.bytes)
+    }
+}
+
+/// What is known of the blocks on disk.
+#[derive(Debug, Default)]
+struct Written {
+    /// The newest block, and the bytes that were written up to it; none until it was looked up.
+    newest: Option<(Option<BlockId>, u64)>,
+    /// A block that could not be written yet.
+    unwritten: Option<SealedBlock>,
+    /// Bytes that were written since it was last looked whether there are too many.
+    since_trim: u64,
+}
+
+impl Recorder {
+    /// Leaves a request to be written down. Answers whether there was room for it.
+    pub fn record(&self, captured: Captured) -> bool {
+        let bytes = captured.held_bytes();
+        let ask = {
+            let mut held = self.held();
+            let is_full = held.records.len() >= HELD_RECORDS_MAX
+                || held.bytes.saturating_add(bytes) > HELD_BYTES_MAX;
+            if is_full {
+                drop(held);
+                self.dropped.fetch_add(1, Ordering::Relaxed);
+                metrics::counter!("slackwater_requests_not_recorded_total").increment(1);
+                return false;
+            }
+            held.bytes = held.bytes.saturating_add(bytes);
+            held.records.push_back(captured);
+            held.ask()
+        };
+        self.ask(ask);
+        true
+    }
+
+    /// Requests that were not written down, since the service started.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Requests that are held.
+    pub fn held_requests(&self) -> usize {
+        self.held().records.len()
+    }
+
+    pub(crate) fn set_actor(&self, actor: Option<ActorRef<RecorderMessage>>) {
+        *self.actor.lock().unwrap_or_else(PoisonError::into_inner) = actor;
+        // Whoever was asked before has ended.
+        let ask = {
+            let mut held = self.held();
+            held.asked = Asked::Nothing;
+            held.ask()
+        };
+        self.ask(ask);
+    }
+
+    /// What is kept for how long has changed, perhaps.
+    pub(crate) fn trim_soon(&self) {
+        if let Some(actor) = self.actor() {
+            // One that is being started again looks by itself.
+            let _ = actor.cast(RecorderMessage::Trim);
+        }
+    }
+
+    fn ask(&self, ask: Asked) {
+        let Some(actor) = self.actor() else { return };
+        match ask {
+            Asked::Nothing => {}
+            Asked::InTime => drop(actor.send_after(HELD_FOR, || RecorderMessage::Write)),
+            Asked::Now => {
+                self.observed.sent();
+                if actor.cast(RecorderMessage::Write).is_err() {
+                    self.observed.taken();
+                }
+            }
+        }
+    }
+
+    fn actor(&self) -> Option<ActorRef<RecorderMessage>> {
+        self.actor.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Held {
+    /// What the actor is to be asked for now, if it has not been already.
+    fn ask(&mut self) -> Asked {
+        let is_block = self.records.len() >= BLOCK_RECORDS_MAX || self.bytes >= BLOCK_BYTES_MAX;
+        let wanted = match self.asked {
+            _ if self.records.is_empty() => Asked::Nothing,
+            Asked::Nothing | Asked::InTime if is_block => Asked::Now,
+            Asked::Nothing => Asked::InTime,
+            Asked::InTime | Asked::Now => return Asked::Nothing,
+        };
+        if wanted != Asked::Nothing {
+            self.asked = wanted;
+        }
+        wanted
+    }
+
+    /// Takes the oldest, at most a block of them.
+    fn take(&mut self) -> Vec<Captured> {
+        let (mut taken, mut bytes) = (Vec::new(), 0_usize);
+        while taken.len() < BLOCK_RECORDS_MAX && bytes < BLOCK_BYTES_MAX {
+            let Some(captured) = self.records.pop_front() else { break };
+            let own = captured.held_bytes();
+            bytes = bytes.saturating_add(own);
+            self.bytes = self.bytes.saturating_sub(own);
+            taken.push(captured);
+        }
+        taken
+    }
+}
+
+/// Writes down all that is held.
+pub(crate) async fn write(shared: &Shared) -> Result<(), ChangeError> {
+    let recorder = &shared.recorder;
+    let mut written = recorder.writing.lock().await;
+    loop {
+        if written.unwritten.is_none() {
+            let taken = recorder.held().take();
+            if taken.is_empty() {
+                return Ok(());
+            }
+            written.unwritten = Some(pack(shared, &mut written, taken).await?);
+        }
+        let Some(block) = written.unwritten.clone() else { return Ok(()) };
+        let (id, bytes, own) = (block.id(), block.written(), block.bytes());
+        let put = Operation::PutRequests(Box::new(block));
+        let change = Changeset::new(shared.key, shared.clock.now(), None).with(put);
+        // If nobody knows whether it is on disk, it is put again, in its own place.
+        match shared.commit(change).await {
+            Ok(_) => {}
+            // The tenant was deleted: its requests go with it.
+            Err(ChangeError::NotFound) => *recorder.held() = Held::default(),
+            Err(error) => return Err(error),
+        }
+        written.unwritten = None;
+        written.newest = Some((Some(id), bytes));
+        written.since_trim = written.since_trim.saturating_add(own);
+    }
+}
+
+/// Takes out what is secret and makes a block, away from those who answer requests.
+async fn pack(
+    shared: &Shared,
+    written: &mut Written,
+    taken: Vec<Captured>,
+) -> Result<SealedBlock, ChangeError> {
+    let (newest, bytes) = match written.newest {
+        Some(known) => known,
+        None => {
+            let kept = shared.snapshot()?.requests_kept(shared.key)?;
+            *written.newest.insert(kept.map_or((None, 0), |kept| (Some(kept.newest), kept.written)))
+        }
+    };
+    let id = BlockId::new(shared.clock.now(), newest);
+    let packed = tokio::task::spawn_blocking(move || {
+        let records: Vec<Recorded> = taken.into_iter().map(Captured::redacted).collect();
+        SealedBlock::new(id, &records, bytes)
+    });
+    Ok(packed.await.map_err(|_| ChangeError::unavailable("requests could not be packed"))??)
+}
+
+/// The actor; see the module.
+pub(crate) struct RecorderActor;
+
+impl Actor for RecorderActor {
+    type Msg = RecorderMessage;
+    type State = Arc<Shared>;
+    type Arguments = Arc<Shared>;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<RecorderMessage>,
+        shared: Arc<Shared>,
+    ) -> Result<Arc<Shared>, ActorProcessingErr> {
+        myself.send_interval(TRIMMED_EVERY, || RecorderMessage::Trim);
+        Ok(shared)
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<RecorderMessage>,
+        message: RecorderMessage,
+        shared: &mut Arc<Shared>,
+    ) -> Result<(), ActorProcessingErr> {
+        let recorder = &shared.recorder;
+        recorder.observed.begin(shared.clock.now());
+        let done = match message {
+            RecorderMessage::Write => {
+                recorder.held().asked = Asked::Nothing;
+                let done = write(shared).await;
+                if done.is_err() {
+                    // Again in a while; until then it is held.
+                    recorder.held().asked = Asked::InTime;
+                    myself.send_after(HELD_FOR, || RecorderMessage::Write);
+                } else {
+                    let ask = recorder.held().ask();
+                    recorder.ask(ask);
+                }
+                match done {
+                    Ok(()) => trim::after_writing(shared).await,
+                    error => error,
+                }
+            }
+            RecorderMessage::Trim => trim::trim(shared).await,
+        };
+        if let Err(error) = done {
+            tracing::warn!(tenant.id = %shared.id, %error, "requests were not written down");
+        }
+        recorder.observed.end();
+        Ok(())
+    }
+}

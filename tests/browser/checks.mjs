@@ -1,0 +1,145 @@
+// What every page promises, whatever it is about.
+
+import assert from "node:assert/strict";
+import axe from "axe-core";
+
+// What pages may load, and from where: nothing inline, nothing from elsewhere.
+const POLICY = {
+  "default-src": "'none'", "script-src": "'self'", "style-src": "'self'", "img-src": "'self'",
+  "connect-src": "'self'", "form-action": "'self'", "base-uri": "'none'", "frame-ancestors": "'none'",
+};
+const TABS_MAX = 60;
+
+// The headers of the answer.
+export function headersAreStrict(response) {
+  const headers = response.headers();
+  const parts = (headers["content-security-policy"] ?? "").split(";").map((part) => part.trim()).filter(Boolean);
+  const policy = Object.fromEntries(parts.map((part) => [part.split(" ")[0], part.split(" ").slice(1).join(" ")]));
+  assert.deepEqual(policy, POLICY);
+  assert.equal(headers["x-content-type-options"], "nosniff");
+  assert.match(headers["content-type"], /^text\/html; charset=utf-8$/);
+}
+
+// Its parts: one heading, a title, landmarks, and nothing that the policy would have to forbid.
+export async function isWellMade(page) {
+  const made = await page.evaluate(() => ({
+    headings: document.querySelectorAll("h1").length,
+    heading: document.querySelector("main h1")?.textContent.trim() ?? "",
+    title: document.title,
+    language: document.documentElement.lang,
+    mains: document.querySelectorAll("main").length,
+    inline: [...document.querySelectorAll("script:not([src]), style")].map((part) => part.outerHTML.slice(0, 100)),
+    styled: [...document.querySelectorAll("[style]")].map((part) => part.outerHTML.slice(0, 100)),
+    handlers: [...document.querySelectorAll("*")]
+      .filter((part) => part.getAttributeNames().some((name) => name.startsWith("on")))
+      .map((part) => part.outerHTML.slice(0, 100)),
+    addresses: [...document.querySelectorAll("a[href], form[action], img[src], iframe, object, embed, base, link")]
+      .map((part) => [part.localName, part.href ?? part.action ?? part.src ?? ""])
+      .filter(([name, address]) => name === "iframe" || name === "object" || name === "embed" || name === "base"
+        || new URL(address, location.href).protocol === "javascript:"),
+    tables: [...document.querySelectorAll("main table")]
+      .filter((table) => !table.caption || [...table.querySelectorAll("th")].some((cell) => !cell.scope))
+      .map((table) => table.outerHTML.slice(0, 200)),
+    twice: [...document.querySelectorAll("[id]")].map((part) => part.id)
+      .filter((id, place, all) => all.indexOf(id) !== place),
+  }));
+  assert.equal(made.headings, 1, "one h1");
+  assert.ok(made.heading, "the h1 is in main, and says something");
+  assert.match(made.title, /^\S.* · Slackwater$/su);
+  assert.equal(made.language, "en");
+  assert.equal(made.mains, 1, "one main");
+  const { inline, styled, handlers, addresses, tables, twice } = made;
+  assert.deepEqual({ inline, styled, handlers, addresses, tables, twice },
+    { inline: [], styled: [], handlers: [], addresses: [], tables: [], twice: [] });
+}
+
+// Nothing that was named badly has run, and nothing was tried that the policy forbids.
+export async function nothingHasRun(page) {
+  const [ran, violations] = await page.evaluate(() => [window.__x ?? null, window.violations ?? []]);
+  assert.equal(ran, null, "markup from outside has run");
+  assert.deepEqual(violations, [], "the Content-Security-Policy had to forbid something");
+}
+
+// Whatever is wide scrolls in a place of its own.
+export async function doesNotScrollSideways(page) {
+  const [wide, there, culprits] = await page.evaluate(() => {
+    const { scrollWidth, clientWidth } = document.documentElement;
+    const clipped = (part) => {
+      for (let up = part.parentElement; up && up !== document.body; up = up.parentElement) {
+        if (getComputedStyle(up).overflowX !== "visible") return true;
+      }
+      return false;
+    };
+    const out = [...document.body.querySelectorAll("*")]
+      .filter((part) => part.getBoundingClientRect().right > clientWidth + 1 && !clipped(part))
+      .map((part) => `${part.localName}.${part.className}#${part.id} ${part.textContent.trim().slice(0, 40)}`);
+    return [scrollWidth, clientWidth, scrollWidth > clientWidth ? out.slice(0, 5) : []];
+  });
+  assert.ok(wide <= there, `the page is ${wide} px wide on a screen of ${there}: ${culprits.join(" | ")}`);
+}
+
+// axe-core finds nothing serious. Answers what it found that is less than that.
+export async function isAccessible(page) {
+  if (!await page.evaluate(() => "axe" in window)) await page.evaluate(axe.source);
+  const found = await page.evaluate(async () => {
+    const { violations } = await window.axe.run(document, { resultTypes: ["violations"] });
+    return violations.map(({ id, impact, help, nodes }) => ({
+      id, impact, help, nodes: nodes.slice(0, 3).map((node) => `${node.target.join(" ")} :: ${node.html.slice(0, 160)} :: ${node.any.concat(node.all).map((check) => check.message).join("; ").slice(0, 200)}`),
+    }));
+  });
+  const isSerious = ({ impact }) => impact === "serious" || impact === "critical";
+  assert.deepEqual(found.filter(isSerious), []);
+  return found.filter((violation) => !isSerious(violation));
+}
+
+// With the Tab key alone one gets from the top into the content, and always sees where one is.
+export async function isWalkedByKeyboard(page) {
+  await page.evaluate(() => {
+    // From the very top, also where the page puts the focus into a field.
+    document.body.tabIndex = -1;
+    document.body.focus();
+    document.body.removeAttribute("tabindex");
+    scrollTo(0, 0);
+  });
+  const reached = [];
+  for (let step = 0; step < TABS_MAX; step += 1) {
+    await page.keyboard.press("Tab");
+    const at = await page.evaluate(() => {
+      const part = document.activeElement;
+      if (!part || part === document.body) return null;
+      const { outlineStyle, outlineWidth } = getComputedStyle(part);
+      const box = part.getBoundingClientRect();
+      return {
+        what: `${part.localName} ${(part.getAttribute("aria-label") ?? part.textContent ?? "").trim().slice(0, 40)}`,
+        seen: outlineStyle !== "none" && parseFloat(outlineWidth) > 0,
+        inSight: box.width > 0 && box.height > 0 && box.bottom > 0 && box.right > 0 && box.top < innerHeight && box.left < innerWidth,
+        inMain: part.closest("main") !== null,
+        again: part.dataset.reached === "",
+        mark: (part.dataset.reached = ""),
+      };
+    });
+    if (at === null || at.again) break;
+    reached.push(at);
+  }
+  const hasActions = await page.evaluate(() =>
+    [...document.querySelectorAll("main :is(a[href], button, input:not([type=hidden]), select, textarea, summary)")]
+      .some((part) => part.checkVisibility() && !part.disabled));
+  assert.match(reached[0]?.what ?? "", /Skip to the content/, "the first stop leads to the content");
+  assert.deepEqual(reached.filter(({ seen, inSight }) => !seen || !inSight), [], "the focus is seen");
+  assert.ok(!hasActions || reached.some(({ inMain }) => inMain), "the content's actions are reached");
+  await page.evaluate(() => document.activeElement?.blur());
+}
+
+// Marks that turn the text around them, and those that nobody sees, are not in the text.
+export async function nothingTurnsTheText(page) {
+  const turned = await page.evaluate(() => {
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    const found = [];
+    while (walker.nextNode()) {
+      const { data, parentElement } = walker.currentNode;
+      if (/[\u061c\u200b-\u200f\u202a-\u202e\u2066-\u2069]/u.test(data)) found.push(`${parentElement.localName}: ${data.trim().slice(0, 80)}`);
+    }
+    return found;
+  });
+  assert.deepEqual(turned, []);
+}
