@@ -167,9 +167,10 @@ impl RulesForm {
         roles.extend([current.default_role.as_str(), current.disabled_role.as_str()]);
         let groups: Vec<&str> = mappings.filter_map(|mapping| mapping.group.as_deref()).collect();
         let row = |row: &TypedMapping| {
-            let (key, group) = match row.is_by_id {
-                true => ("group_id", row.group.trim()),
-                false => ("group", trimmed(&row.group, &groups)),
+            let (key, group) = if row.is_by_id {
+                ("group_id", row.group.trim())
+            } else {
+                ("group", trimmed(&row.group, &groups))
             };
             json!({key: group, "role": trimmed(&row.role, &roles)})
         };

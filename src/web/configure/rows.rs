@@ -63,13 +63,14 @@ pub(super) fn rows(
         };
         let meaning = match record {
             None => Meaning::Unbound,
-            Some((group, record)) => match seen.get(&group) {
-                Some(by) => Meaning::Shadowed { by: *by },
-                None => {
+            Some((group, record)) => {
+                if let Some(by) = seen.get(&group) {
+                    Meaning::Shadowed { by: *by }
+                } else {
                     seen.insert(group, place);
                     Meaning::Bound { name: record.name, members: counted(record.members) }
                 }
-            },
+            }
         };
         let error = |part: &str| form.error_of(&format!("role_mappings[{at}]{part}"));
         let of_group = error("").or_else(|| error(".group")).or_else(|| error(".group_id"));

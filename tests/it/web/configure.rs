@@ -1,5 +1,7 @@
 //! Configure SCIM: tokens, mappings with their preview, and what a setup link cannot change.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -326,4 +328,35 @@ async fn a_mapping_that_never_counts_or_waits_for_its_group_says_so() {
     ];
     send_from(&browser, CONFIGURE, &format!("{CONFIGURE}/save"), &form).await.expect(303);
     assert_eq!(settings(&server).await["role_mappings"], mappings["role_mappings"]);
+}
+
+/// The next event of a stream.
+async fn next_event(stream: &mut reqwest::Response) -> String {
+    let waited = async {
+        loop {
+            let piece = stream.chunk().await.unwrap().expect("the stream goes on");
+            let text = String::from_utf8_lossy(&piece).into_owned();
+            if text.contains("event:") {
+                return text;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), waited).await.expect("an event in time")
+}
+
+#[tokio::test]
+async fn the_page_hears_of_test_connection() {
+    let server = Server::start().await;
+    let scim = server.tenant("acme", "1s").await;
+    let browser = Browser::logged_in(&server).await;
+    let request = browser.request(Method::GET, "/tenants/acme/live");
+    let mut stream = request.send().await.unwrap();
+
+    let first = next_event(&mut stream).await;
+    // Browsers drop an event that has no data.
+    assert!(first.contains("event: changed\ndata: "), "{first}");
+    scim.find("/Users", "userName eq \"nobody\"").await;
+    next_event(&mut stream).await;
+
+    browser.get(CONFIGURE).await.shows("badge ok\">Connected");
 }
