@@ -3,7 +3,9 @@
 mod accounts;
 mod actors;
 mod browser;
+mod configure;
 mod lists;
+mod operate;
 mod requests;
 mod routes;
 mod setup;
