@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::body;
 use super::capture::Seen;
 use super::error::Failure;
-use crate::app::App;
+use crate::app::{App, bearer};
 
 /// A request with its tenant.
 pub struct ScimRequest {
@@ -46,14 +46,16 @@ impl ScimRequest {
     /// Notes which attributes a body names, for the mapping check.
     pub fn note_sent(&self, resource_type: ResourceType, body: &Value) {
         let (shared, now) = (self.tenant.shared(), self.app.service().clock().now());
-        shared.sent.body(now, resource_type, body);
+        let token = bearer(&self.parts.headers).unwrap_or_default();
+        shared.sent.body(now, resource_type, body, token);
     }
 
     /// Notes by which attribute something is looked for.
     pub fn note_filter(&self, resource_type: ResourceType, filter: Option<&str>) {
         let (shared, now) = (self.tenant.shared(), self.app.service().clock().now());
         if let Some(filter) = filter {
-            shared.sent.filter(now, resource_type, filter);
+            let token = bearer(&self.parts.headers).unwrap_or_default();
+            shared.sent.filter(now, resource_type, filter, token);
         }
     }
 

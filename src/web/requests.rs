@@ -179,7 +179,7 @@ struct RequestPage {
 struct Body {
     heading: &'static str,
     id: &'static str,
-    body: ShownBody,
+    kept: ShownBody,
     /// Its text in pieces; between two of them something was taken out.
     pieces: Vec<String>,
     /// Whether not all that is kept is written out.
@@ -224,12 +224,12 @@ pub(super) async fn download(
 }
 
 impl Body {
-    fn new(heading: &'static str, id: &'static str, body: ShownBody) -> Self {
-        let kept = body.text.as_deref().unwrap_or_default();
+    fn new(heading: &'static str, id: &'static str, kept: ShownBody) -> Self {
+        let all = kept.text.as_deref().unwrap_or_default();
         // Cut bodies are no JSON any more, and are shown as they came.
-        let parsed: Option<Value> = serde_json::from_str(kept).ok();
+        let parsed: Option<Value> = serde_json::from_str(all).ok();
         let pretty = parsed.and_then(|value| serde_json::to_string_pretty(&value).ok());
-        let mut text = pretty.unwrap_or_else(|| kept.to_owned());
+        let mut text = pretty.unwrap_or_else(|| all.to_owned());
         let is_shortened = text.len() > SHOWN_BYTES_MAX;
         text.truncate(text.floor_char_boundary(SHOWN_BYTES_MAX));
         let lines: Vec<String> = text.lines().map(readable).collect();
@@ -239,7 +239,7 @@ impl Body {
         } else {
             text.split(REDACTED).map(str::to_owned).collect()
         };
-        Self { heading, id, body, pieces, is_shortened }
+        Self { heading, id, kept, pieces, is_shortened }
     }
 }
 

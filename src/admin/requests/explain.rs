@@ -18,8 +18,8 @@ pub(crate) struct Explanation {
     pub(crate) remedy: &'static str,
 }
 
-const fn told(meaning: &'static str, remedy: &'static str) -> Option<Explanation> {
-    Some(Explanation { meaning, remedy })
+const fn told(meaning: &'static str, remedy: &'static str) -> Explanation {
+    Explanation { meaning, remedy }
 }
 
 /// What a refusal means; none for what was not refused.
@@ -28,30 +28,29 @@ pub(crate) fn explain(facts: &Exchange) -> Option<Explanation> {
         return None;
     }
     let Some(status) = facts.status else {
-        return told(
+        return Some(told(
             "There was no answer: it took too long, or whoever asked went away before it came.",
             "The directory tries again by itself. If it happens often, look at the service's health.",
-        );
+        ));
     };
     if status < 400 {
-        return told(
+        return Some(told(
             "Some of the operations that were sent together were refused; the others were done.",
             "The body of the answer says which, and why.",
-        );
+        ));
     }
     let keyword = facts.scim_type.as_deref().unwrap_or_default();
-    by_keyword(keyword, facts).or_else(|| by_status(status, facts)).or_else(|| {
-        told(
-            "The request was refused.",
-            "What the answer says in its detail tells why. The directory tries again by itself.",
-        )
-    })
+    let general = told(
+        "The request was refused.",
+        "What the answer says in its detail tells why. The directory tries again by itself.",
+    );
+    by_keyword(keyword, facts).or_else(|| by_status(status, facts)).or(Some(general))
 }
 
 /// Of refusals that have a keyword (RFC 7644 table 9, RFC 9865).
 fn by_keyword(keyword: &str, facts: &Exchange) -> Option<Explanation> {
     let is_group = facts.resource_type.as_deref() == Some("Group");
-    match keyword {
+    Some(match keyword {
         "uniqueness" if is_group => told(
             "Another group here has that name already, and two groups of one name cannot be told \
              apart.",
@@ -115,14 +114,14 @@ fn by_keyword(keyword: &str, facts: &Exchange) -> Option<Explanation> {
             "Read the list again from its beginning. The directory itself does not read lists in \
              this way.",
         ),
-        _ => None,
-    }
+        _ => return None,
+    })
 }
 
 /// Of refusals that have none.
 fn by_status(status: u16, facts: &Exchange) -> Option<Explanation> {
     let known = facts.resource_type.as_deref();
-    match status {
+    Some(match status {
         400 => told(
             "The request cannot be understood.",
             "The directory itself does not send such requests: look what else uses this token.",
@@ -193,8 +192,8 @@ fn by_status(status: u16, facts: &Exchange) -> Option<Explanation> {
             "The directory tries again by itself. If it goes on, the operator of this service has \
              to look.",
         ),
-        _ => None,
-    }
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

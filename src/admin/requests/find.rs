@@ -1,6 +1,7 @@
 //! Finding requests in the record: blocks that cannot hold what is wanted are passed over.
 
 use std::ops::ControlFlow;
+use std::str::FromStr;
 use std::time::Duration;
 
 use access::exchange::{Exchange, Recorded, name_hash};
@@ -40,20 +41,17 @@ pub(crate) struct Wanted {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Statuses(u16, u16);
 
-impl std::str::FromStr for Statuses {
+impl FromStr for Statuses {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
         let class = text.strip_suffix("xx").or_else(|| text.strip_suffix("XX"));
-        let (first, last) = match class {
-            Some(class) => {
-                let class: u16 = class.parse().map_err(drop)?;
-                (class.saturating_mul(100), class.saturating_mul(100).saturating_add(99))
-            }
-            None => {
-                let status = text.parse().map_err(drop)?;
-                (status, status)
-            }
+        let (first, last) = if let Some(class) = class {
+            let class: u16 = class.parse().map_err(drop)?;
+            (class.saturating_mul(100), class.saturating_mul(100).saturating_add(99))
+        } else {
+            let status = text.parse().map_err(drop)?;
+            (status, status)
         };
         if (100..600).contains(&first) { Ok(Self(first, last)) } else { Err(()) }
     }
@@ -64,14 +62,6 @@ impl Wanted {
     pub(crate) fn read(parameters: &Parameters) -> Result<Self, Problem> {
         let given =
             |name: &str| parameters.get(name).map(str::trim).filter(|text| !text.is_empty());
-        fn parsed<T: std::str::FromStr>(
-            name: &str,
-            text: Option<&str>,
-            expected: &str,
-        ) -> Result<Option<T>, Problem> {
-            let refused = || Problem::bad_request(format!("{name}: expected {expected}"));
-            text.map(|text| text.parse().map_err(|_| refused())).transpose()
-        }
         let status = parsed("status", given("status"), "a status such as 409 or 4xx")?;
         let wave = parsed("wave", given("wave"), "the id of a wave")?;
         let errors = parsed("errors", given("errors"), "true or false")?.unwrap_or(false);
@@ -102,6 +92,15 @@ impl Wanted {
             (None, None) => Vec::new(),
         }
     }
+}
+
+fn parsed<T: FromStr>(
+    name: &str,
+    text: Option<&str>,
+    expected: &str,
+) -> Result<Option<T>, Problem> {
+    let refused = || Problem::bad_request(format!("{name}: expected {expected}"));
+    text.map(|text| text.parse().map_err(|_| refused())).transpose()
 }
 
 /// All that a name may stand for: itself, and what a user or group that it names is called.
