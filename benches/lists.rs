@@ -181,11 +181,14 @@ impl Server {
         self.directory(Method::PATCH, path, &body).await;
     }
 
+    /// Waits until no wave is open, and every account has the role that the rules give.
     async fn settled(&self) {
         let began = Instant::now();
         loop {
             let waves = self.read("/tenants/acme/waves?limit=1").await;
-            if waves["items"][0]["state"] == "settled" {
+            let pending = self.read("/tenants/acme/accounts?pending=true&limit=1").await;
+            let is_done = !waves["items"][0]["reconciled_at"].is_null();
+            if is_done && pending["items"] == json!([]) {
                 return;
             }
             assert!(began.elapsed() < SETTLE_WAIT_MAX, "the wave does not settle: {waves}");
