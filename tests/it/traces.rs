@@ -40,7 +40,8 @@ async fn collector() -> (String, Spans) {
 }
 
 async fn collect(State(spans): State<Spans>, body: Bytes) -> StatusCode {
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hex =
+        |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
     let text = |kept: Kept| match kept {
         Kept::StringValue(text) => text,
         Kept::IntValue(number) => number.to_string(),
