@@ -14,6 +14,7 @@ pub mod fixture;
 pub mod marks;
 pub mod members;
 pub mod resources;
+pub mod search;
 pub mod tenants;
 
 use std::sync::Arc;
@@ -68,6 +69,8 @@ promises![
     audit::retention_takes_the_oldest,
     audit::a_parked_member_expires,
     audit::a_deleted_users_account_is_forgotten,
+    search::accounts_are_looked_through_in_pieces,
+    search::entries_about_one_thing_are_found_looking_back,
     tenants::tokens_are_kept_and_deleted,
     tenants::a_token_expires_never_later_than_it_would_anyway,
     tenants::a_tenants_id_is_unique_and_its_number_is_never_used_again,
