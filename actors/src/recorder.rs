@@ -245,12 +245,11 @@ async fn pack(
     written: &mut Written,
     taken: Vec<Captured>,
 ) -> Result<SealedBlock, ChangeError> {
-    let (newest, bytes) = match written.newest {
-        Some(known) => known,
-        None => {
-            let kept = shared.snapshot()?.requests_kept(shared.key)?;
-            *written.newest.insert(kept.map_or((None, 0), |kept| (Some(kept.newest), kept.written)))
-        }
+    let (newest, bytes) = if let Some(known) = written.newest {
+        known
+    } else {
+        let kept = shared.snapshot()?.requests_kept(shared.key)?;
+        *written.newest.insert(kept.map_or((None, 0), |kept| (Some(kept.newest), kept.written)))
     };
     let id = BlockId::new(shared.clock.now(), newest);
     let packed = tokio::task::spawn_blocking(move || {
