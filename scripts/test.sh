@@ -96,6 +96,9 @@ install_packages
 section "Python tools (.venv)"
 install_python_tools
 
+section "promtool (.tools)"
+scripts/metrics.sh --prepare
+
 section "Chromium and what drives it"
 scripts/browser.sh --prepare
 
@@ -114,6 +117,9 @@ cargo test --release --package slackwater --locked
 cargo build --release --locked
 
 scripts/conformance.sh
+
+section "Alert rules, dashboard and metrics (promtool)"
+scripts/metrics.sh
 
 section "Fuzzing of the admin API (schemathesis)"
 scripts/api-fuzz.sh

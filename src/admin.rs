@@ -17,6 +17,7 @@ pub mod parked;
 pub mod problem;
 pub mod reconcile;
 pub mod reports;
+pub mod requests;
 pub mod settings;
 pub mod setup_links;
 pub mod tenants;
@@ -82,6 +83,9 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(reconcile::run))
         .routes(routes!(waves::list))
         .routes(routes!(waves::show))
+        .routes(routes!(requests::list))
+        .routes(routes!(requests::show))
+        .routes(routes!(requests::download))
         .routes(routes!(traffic::show))
         .routes(routes!(changes::list))
         .routes(routes!(webhooks::list, webhooks::create))

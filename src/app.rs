@@ -45,6 +45,7 @@ struct Inner {
     failed_web_logins: FailedLogins,
     sessions: Sessions,
     streams: Streams,
+    records_requests: bool,
     glances: crate::web::tenants::Glances,
     web_streams: Streams,
     stopping: watch::Sender<bool>,
@@ -77,10 +78,26 @@ impl App {
             failed_web_logins: FailedLogins::counting_all(failed_logins_per_minute),
             sessions: Sessions::default(),
             streams: Streams::default(),
+            records_requests: true,
             glances: crate::web::tenants::Glances::default(),
             web_streams: Streams::default(),
             stopping: watch::Sender::new(false),
         }))
+    }
+
+    /// The same, which records requests of directories or does not.
+    #[must_use]
+    pub fn recording_requests(mut self, records: bool) -> Self {
+        // Nobody else has it yet: it is being made.
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.records_requests = records;
+        }
+        self
+    }
+
+    /// Whether requests of directories are recorded.
+    pub fn records_requests(&self) -> bool {
+        self.0.records_requests
     }
 
     /// The service.

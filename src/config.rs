@@ -15,8 +15,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use clap::Args;
 use serde::Deserialize;
+use url::Url;
 
 use crate::mail::{InvalidMailer, SmtpMailer, mailbox};
+use crate::telemetry::{LogFormat, otlp};
 
 /// Characters that an operator token must have: a shorter one can be guessed.
 const ADMIN_TOKEN_CHARS_MIN: usize = 8;
@@ -62,6 +64,13 @@ pub struct ServeOptions {
     /// What to log, for example "info" or "warn,slackwater=debug" [default: info]
     #[arg(long, env = "SLACKWATER_LOG", value_name = "FILTER")]
     pub log: Option<String>,
+    /// How log lines are written: "json" or "text" [default: json]
+    #[arg(long, env = "SLACKWATER_LOG_FORMAT", value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
+    /// The OpenTelemetry collector that spans are sent to (OTLP over HTTP), such as
+    /// <http://127.0.0.1:4318>; without it, none are
+    #[arg(long, env = "SLACKWATER_OTLP_ENDPOINT", value_name = "URL")]
+    pub otlp_endpoint: Option<String>,
     /// Lets webhooks reach private, loopback and link-local addresses, and http [default: false]
     #[arg(
         long, env = "SLACKWATER_ALLOW_PRIVATE_WEBHOOKS", value_name = "BOOL",
@@ -69,6 +78,14 @@ pub struct ServeOptions {
         value_parser = clap::builder::BoolishValueParser::new()
     )]
     pub allow_private_webhooks: Option<bool>,
+    /// Whether requests of directories are recorded, for administrators to look at; less passwords
+    /// and tokens [default: true]
+    #[arg(
+        long, env = "SLACKWATER_RECORD_REQUESTS", value_name = "BOOL",
+        num_args = 0..=1, default_missing_value = "true",
+        value_parser = clap::builder::BoolishValueParser::new()
+    )]
+    pub record_requests: Option<bool>,
     /// The key that secrets are encrypted with: the base64 of 32 bytes; better given by the
     /// variable. Without it secrets are kept unencrypted
     #[arg(long, env = "SLACKWATER_SECRET_KEY", value_name = "BASE64", hide_env_values = true)]
@@ -100,9 +117,12 @@ struct File {
     cache_mb: Option<usize>,
     failed_logins_per_minute: Option<NonZeroU32>,
     log: Option<String>,
+    log_format: Option<LogFormat>,
+    otlp_endpoint: Option<String>,
     smtp_url: Option<String>,
     smtp_from: Option<String>,
     allow_private_webhooks: Option<bool>,
+    record_requests: Option<bool>,
     secret_key: Option<String>,
 }
 
@@ -123,12 +143,18 @@ pub struct Config {
     pub failed_logins_per_minute: Option<NonZeroU32>,
     /// What to log.
     pub log: String,
+    /// How log lines are written.
+    pub log_format: LogFormat,
+    /// Where spans are sent.
+    pub otlp_endpoint: Option<Url>,
     /// The operator token, if it was given.
     pub admin_token: Option<String>,
     /// Sends e-mails, if a server is configured.
     pub mailer: Option<Arc<SmtpMailer>>,
     /// Whether webhooks may reach private addresses.
     pub allow_private_webhooks: bool,
+    /// Whether requests of directories are recorded.
+    pub record_requests: bool,
     /// What secrets are encrypted with.
     pub secret_key: Option<SecretKey>,
 }
@@ -157,8 +183,21 @@ impl ServeOptions {
             named("public_url", self.public_url.is_some()),
             named("smtp_url", self.smtp_url.is_some()),
             named("smtp_from", self.smtp_from.is_some()),
+            named("otlp_endpoint", self.otlp_endpoint.is_some()),
         ];
-        let [listen_origin, drain_origin, url_origin, smtp_url_origin, smtp_from_origin] = origins;
+        let [
+            listen_origin,
+            drain_origin,
+            url_origin,
+            smtp_url_origin,
+            smtp_from_origin,
+            otlp_origin,
+        ] = origins;
+        let otlp_endpoint = self.otlp_endpoint.or(file.otlp_endpoint).filter(|url| !url.is_empty());
+        let otlp_endpoint = otlp_endpoint.map(|url| {
+            let reason = "expected an address such as http://127.0.0.1:4318, without a password";
+            otlp::endpoint(&url).ok_or_else(|| ConfigError::new(&otlp_origin, &reason))
+        });
         let smtp_from = self.smtp_from.or(file.smtp_from);
         if let Some(from) = &smtp_from {
             mailbox(from).map_err(|error| ConfigError::new(&smtp_from_origin, &error))?;
@@ -201,12 +240,15 @@ impl ServeOptions {
                 .failed_logins_per_minute
                 .or(file.failed_logins_per_minute),
             log: self.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
+            log_format: self.log_format.or(file.log_format).unwrap_or_default(),
+            otlp_endpoint: otlp_endpoint.transpose()?,
             admin_token: self.admin_token,
             mailer: mailer.map(Arc::new),
             allow_private_webhooks: self
                 .allow_private_webhooks
                 .or(file.allow_private_webhooks)
                 .unwrap_or_default(),
+            record_requests: self.record_requests.or(file.record_requests).unwrap_or(true),
             secret_key: secret_key.map(|key| secret_key_of(&key_origin, &key)).transpose()?,
         })
     }
@@ -283,6 +325,7 @@ mod tests {
             ("smtp_url = \"smtp://h\"\nsmtp_from = \"x\"", "smtp_from"),
             ("smtp_from = \"x\"", "smtp_from"),
             ("secret_key = \"AAAA\"", "secret_key"),
+            ("otlp_endpoint = \"x\"", "otlp_endpoint"),
         ] {
             let error = with_file(text, ServeOptions::default()).unwrap_err();
             assert!(error.origin.ends_with(&format!(": {name}")), "{error}");

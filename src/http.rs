@@ -15,6 +15,7 @@ pub mod resource;
 pub mod users;
 
 mod authenticate;
+mod capture;
 mod counting;
 pub(crate) mod percent;
 
@@ -31,6 +32,7 @@ use scim::schema::ResourceType;
 
 use self::authenticate::authenticate;
 use self::body::{BODY_BYTES_LARGE_MAX, BODY_BYTES_MAX};
+use self::capture::{Arrival, Capture};
 use self::counting::Counting;
 use self::error::Failure;
 use self::percent::decode_segment;
@@ -46,6 +48,7 @@ pub fn behind_prefix(path: &str) -> Option<&str> {
 
 /// Answers a request whose path is SCIM's: see [`behind_prefix`].
 pub async fn handle(State(app): State<App>, request: Request) -> Answer {
+    let arrival = Arrival::now(&app);
     let (parts, body) = request.into_parts();
     let path = behind_prefix(parts.uri.path()).unwrap_or_default();
     let mut segments = path.split('/').filter(|segment| !segment.is_empty()).map(decode_segment);
@@ -56,20 +59,31 @@ pub async fn handle(State(app): State<App>, request: Request) -> Answer {
         Err(failure) => return failure.into_answer(),
     };
     let counting = Counting::of(&tenant, &parts);
-    if let Err(failure) = take_from_rate(&app, &tenant, 1) {
-        return counting.done(failure.into_answer());
-    }
+    let capture = Capture::begin(&app, tenant.shared(), &author, &parts, arrival);
+    let seen = capture.as_ref().map(Capture::seen).unwrap_or_default();
     let endpoint = app.scim_endpoint(&parts.headers, &tenant.shared().id);
-    let request = ScimRequest { app, tenant, author, endpoint, parts, body: Bytes::new() };
+    let request = ScimRequest { app, tenant, author, endpoint, parts, body: Bytes::new(), seen };
+    let answer = answer(request, body, rest).await.unwrap_or_else(Failure::into_answer);
+    let answer = counting.done(answer);
+    match capture {
+        Some(capture) => capture.finish(answer).await,
+        None => answer,
+    }
+}
+
+/// Answers a request that was let in.
+async fn answer(
+    request: ScimRequest,
+    body: Body,
+    path: Option<Vec<String>>,
+) -> Result<Answer, Failure> {
+    take_from_rate(&request.app, &request.tenant, 1)?;
     // What cannot be decoded names nothing. The token was good: this must not be a 401.
-    let Some(rest) = rest else {
-        return counting.done(Failure::not_found("the path is not validly encoded").into_answer());
+    let Some(path) = path else {
+        return Err(Failure::not_found("the path is not validly encoded"));
     };
-    let path: Vec<&str> = rest.iter().map(String::as_str).collect();
-    counting.done(match dispatch(request, body, &path).await {
-        Ok(answer) => answer,
-        Err(failure) => failure.into_answer(),
-    })
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    dispatch(request, body, &path).await
 }
 
 /// Takes so many requests out of the tenant's rate.
@@ -78,7 +92,10 @@ fn take_from_rate(app: &App, tenant: &actors::Tenant, requests: usize) -> Result
         return Ok(());
     };
     let limit = &tenant.shared().config().settings.rate_limit;
-    app.take_from_rate(tenant.key(), limit, requests).map_err(Failure::too_fast)
+    app.take_from_rate(tenant.key(), limit, requests).map_err(|wait| {
+        metrics::counter!("slackwater_rate_limited_total").increment(1);
+        Failure::too_fast(wait)
+    })
 }
 
 /// What a path means.

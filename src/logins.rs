@@ -96,6 +96,9 @@ impl FailedLogins {
         let is_loopback = from.is_some_and(|address| address.to_canonical().is_loopback());
         let is_counted = self.counts_loopback || !is_loopback;
         let checked = if is_counted { self.limiter.check_key(&self.source(from)) } else { Ok(()) };
+        let slowed = if checked.is_ok() { "false" } else { "true" };
+        metrics::counter!("slackwater_failed_logins_total", "area" => area, "slowed" => slowed)
+            .increment(1);
         if checked.is_ok() && self.told.check().is_ok() {
             let address = from.map(|address| address.to_string());
             let expired = expired.map(|token| token.to_string());

@@ -97,6 +97,7 @@ fn tags() -> Value {
         {"name": "holds", "description": "Mass changes of roles that wait for an operator"},
         {"name": "groups", "description": "What the directory pushed, and the role that each group gives"},
         {"name": "waves", "description": "Bursts of requests, and the reconciliations that follow"},
+        {"name": "requests", "description": "What the directory sent, and what it got"},
         {"name": "changes", "description": "The change feed: ordered, durable, gapless"},
         {"name": "webhooks", "description": "The same changes, sent to an address, signed"},
         {"name": "equipment", "description": "Who holds what, and who has not returned it"},

@@ -4,6 +4,7 @@
 //! clients: the number of connections is limited, and so is the time that a request's head may
 //! take. Bodies and answers have limits of their own.
 
+pub(crate) mod operation;
 mod stream;
 
 use std::net::SocketAddr;
@@ -11,7 +12,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use access::RequestId;
+use access::{RequestId, TenantId};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header::HOST;
@@ -28,9 +29,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 use tracing::Instrument;
+use tracing::field::Empty;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use self::operation::Operation;
 use self::stream::TimedStream;
 use crate::admin::problem::Problem;
 use crate::answer::{self, Answer};
@@ -124,23 +127,13 @@ async fn readiness(State(app): State<App>) -> Answer {
 /// Metrics for Prometheus; they hold nothing of a tenant's data.
 #[utoipa::path(
     get, path = "/metrics", tag = "service",
-    responses((status = 200, description = "Metrics", body = String, example = "slackwater_live_tenants 1"))
+    responses((status = 200, description = "Metrics", body = String, example = "slackwater_ready 1"))
 )]
 async fn metrics(State(app): State<App>) -> Answer {
     let Some(handle) = telemetry::metrics() else {
         return answer::empty(StatusCode::SERVICE_UNAVAILABLE);
     };
-    let tenants = app.service().live_tenants();
-    let count = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
-    let sum = |of: fn(&actors::Tenant) -> usize| count(tenants.iter().map(of).sum());
-    metrics::gauge!("slackwater_live_tenants").set(count(tenants.len()));
-    metrics::gauge!("slackwater_live_user_actors").set(sum(|tenant| tenant.shared().live_users()));
-    metrics::gauge!("slackwater_live_group_actors")
-        .set(sum(|tenant| tenant.shared().live_groups()));
-    metrics::gauge!("slackwater_open_waves")
-        .set(sum(|tenant| usize::from(tenant.shared().open_wave().is_some())));
-    let ready = app.service().store().health() == Health::Ready;
-    metrics::gauge!("slackwater_storage_ready").set(if ready { 1.0 } else { 0.0 });
+    telemetry::figures::read(&app).await;
     answer::with_body(StatusCode::OK, "text/plain; version=0.0.4", handle.render())
 }
 
@@ -149,10 +142,18 @@ async fn metrics(State(app): State<App>) -> Answer {
 async fn watch_over(mut request: Request, next: Next) -> Answer {
     let started = Instant::now();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let area = Area::of(&path);
+    let (area, operation) = (Area::of(&path), Operation::of(&method, &path).name());
+    let _in_flight = UpDown::up("slackwater_http_requests_in_flight");
     let id = RequestId::from_bytes(*uuid::Uuid::now_v7().as_bytes());
     request.extensions_mut().insert(id);
-    let span = tracing::info_span!("request", request.id = %id);
+    let span = tracing::info_span!(
+        "request", request.id = %id, operation, tenant.id = Empty, http.status = Empty,
+        otel.name = Empty, otel.kind = Empty,
+    );
+    if let Some(tenant) = area.tenant(&path).filter(|id| id.parse::<TenantId>().is_ok()) {
+        span.record("tenant.id", tenant);
+    }
+    telemetry::otlp::continue_trace(&span, request.headers(), operation);
     // RFC 9112 section 3.2: without exactly one Host nobody can say whom a request is for.
     if request.version() == Version::HTTP_11 && request.headers().get_all(HOST).iter().count() != 1
     {
@@ -178,9 +179,10 @@ async fn watch_over(mut request: Request, next: Next) -> Answer {
         "area" => area.name(), "method" => method_label(&method), "status" => status.as_str().to_owned(),
     )
     .increment(1);
-    metrics::histogram!("slackwater_http_request_duration_seconds", "area" => area.name())
+    metrics::histogram!("slackwater_http_request_duration_seconds", "operation" => operation)
         .record(elapsed.as_secs_f64());
     let (status, tenant) = (status.as_u16(), area.tenant(&path));
+    span.record("http.status", status);
     let duration_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
     let _entered = span.enter();
     // What was changed is told; look-ups are everyday things, thousands a second within a wave.
@@ -193,6 +195,23 @@ async fn watch_over(mut request: Request, next: Next) -> Answer {
         _ => tracing::debug!(%method, path, tenant.id = tenant, status, duration_us, "answered"),
     }
     made
+}
+
+/// Counts as one of something for as long as it is there.
+struct UpDown(metrics::Gauge);
+
+impl UpDown {
+    fn up(name: &'static str) -> Self {
+        let gauge = metrics::gauge!(name);
+        gauge.increment(1.0);
+        Self(gauge)
+    }
+}
+
+impl Drop for UpDown {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
+    }
 }
 
 /// Which face a path belongs to.
@@ -322,6 +341,7 @@ async fn connection(
     router: Router,
     mut stopping: watch::Receiver<bool>,
 ) {
+    let _counted = UpDown::up("slackwater_http_connections");
     let service = router.map_request(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(peer);
         request

@@ -256,14 +256,12 @@ impl DirectoryState {
         id: &TenantId,
     ) -> Result<(), ChangeError> {
         let tenant = self.arguments.store.snapshot()?.tenant(id)?;
-        match tenant {
-            Some(tenant) => self.open(myself, &tenant).await.map(drop),
-            None => {
-                // Deleted meanwhile.
-                self.arguments.seen.rested(id);
-                Ok(())
-            }
-        }
+        let Some(tenant) = tenant else {
+            // Deleted meanwhile.
+            self.arguments.seen.rested(id);
+            return Ok(());
+        };
+        self.open(myself, &tenant).await.map(drop)
     }
 
     fn live(&self, id: &TenantId, key: TenantKey) -> Option<Tenant> {

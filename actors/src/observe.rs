@@ -29,10 +29,10 @@ pub enum Kind {
     Reconciler,
     /// Takes away what is too old.
     Housekeeper,
-    /// Writes down what the directory sent.
-    Recorder,
     /// Tells of equipment.
     Reporter,
+    /// Writes down what the directory sent.
+    Recorder,
     /// Brings events to one webhook.
     Courier,
 }
@@ -49,8 +49,8 @@ impl Kind {
         Self::Group,
         Self::Reconciler,
         Self::Housekeeper,
-        Self::Recorder,
         Self::Reporter,
+        Self::Recorder,
         Self::Courier,
     ];
 
@@ -63,8 +63,8 @@ impl Kind {
             Self::Group => "group",
             Self::Reconciler => "reconciler",
             Self::Housekeeper => "housekeeper",
-            Self::Recorder => "recorder",
             Self::Reporter => "reporter",
+            Self::Recorder => "recorder",
             Self::Courier => "courier",
         }
     }
@@ -241,6 +241,11 @@ impl Observed {
 
     pub(crate) fn restarts(&self) -> u64 {
         self.restarts.load(Ordering::Relaxed)
+    }
+
+    /// Whether it failed, and rests before it is started again.
+    pub fn is_resting(&self) -> bool {
+        self.phase() == Phase::Restarting
     }
 
     pub(crate) fn is_quiet(&self) -> bool {

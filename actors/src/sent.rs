@@ -59,16 +59,22 @@ pub(crate) struct Fresh {
     whole_groups: u32,
 }
 
+/// Whether a name, which is in lower case, has a token in it.
+fn holds(name: &str, token: &str) -> bool {
+    !token.is_empty() && name.contains(&token.to_ascii_lowercase())
+}
+
 impl SentLog {
-    /// A body came that was taken, or would have been but for what it asks for.
-    pub fn body(&self, at: Timestamp, resource_type: ResourceType, body: &Value) {
+    /// A body came that was taken, or would have been but for what it asks for. The token that it
+    /// came with is no name, wherever a client may put it.
+    pub fn body(&self, at: Timestamp, resource_type: ResourceType, body: &Value, token: &str) {
         let (day, seen_in) = (day_of(at), SeenIn::body(resource_type));
         let mut unknown: Vec<(SeenIn, String)> = Vec::new();
         let (is_whole, enough) = {
             let today = self.today.read().unwrap_or_else(PoisonError::into_inner);
             let is_whole = sent::names(resource_type, body, &mut |name| {
                 let known = today.day == day && today.names.contains(&self.hash(seen_in, name));
-                if !known && unknown.len() < NAMES_MAX {
+                if !known && unknown.len() < NAMES_MAX && !holds(name, token) {
                     unknown.push((seen_in, name.to_owned()));
                 }
             });
@@ -81,14 +87,14 @@ impl SentLog {
     }
 
     /// The directory looked something up by a filter.
-    pub fn filter(&self, at: Timestamp, resource_type: ResourceType, filter: &str) {
+    pub fn filter(&self, at: Timestamp, resource_type: ResourceType, filter: &str, token: &str) {
         let Some(name) = sent::of_filter(resource_type, filter) else { return };
         let (day, seen_in) = (day_of(at), SeenIn::filter(resource_type));
         let known = {
             let today = self.today.read().unwrap_or_else(PoisonError::into_inner);
             today.day == day && today.names.contains(&self.hash(seen_in, &name))
         };
-        if !known {
+        if !known && !holds(&name, token) {
             self.note(day, vec![(seen_in, name)], None);
         }
     }

@@ -285,9 +285,11 @@ impl Shared {
         WriteGuard(Arc::new(Write { shared, wave, author, outcome, permits, span }))
     }
 
-    /// A look-up arrives.
-    pub fn look_up(&self) {
-        self.tracked_wave().tracker.look_up();
+    /// A look-up arrives. Answers the wave within which it does, if one is open.
+    pub fn look_up(&self) -> Option<WaveId> {
+        let mut tracked = self.tracked_wave();
+        tracked.tracker.look_up();
+        tracked.tracker.open().map(|wave| wave.id)
     }
 
     /// The open wave as it stands.

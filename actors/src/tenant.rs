@@ -296,6 +296,7 @@ impl TenantState {
         let (recorder, _) =
             RecorderActor::spawn_linked(None, RecorderActor, shared, myself.get_cell()).await?;
         self.recorder.started(recorder.get_id(), self.shared.clock.now());
+        self.shared.recorder.observed.started();
         self.shared.recorder.set_actor(Some(recorder));
         Ok(())
     }

@@ -73,6 +73,11 @@ impl TokenUses {
         self.seen().get(&token).map(|seen| seen.last.clone())
     }
 
+    /// When any token was last used in this life of the service.
+    pub fn newest(&self) -> Option<Timestamp> {
+        self.seen().values().map(|seen| seen.last.at).max()
+    }
+
     /// Forgets a token that was deleted.
     pub fn forget(&self, token: TokenId) {
         self.seen().remove(&token);

@@ -43,6 +43,23 @@ pub enum ScimType {
 }
 
 impl ScimType {
+    /// All of them.
+    pub const ALL: [Self; 13] = [
+        Self::InvalidFilter,
+        Self::TooMany,
+        Self::Uniqueness,
+        Self::Mutability,
+        Self::InvalidSyntax,
+        Self::InvalidPath,
+        Self::NoTarget,
+        Self::InvalidValue,
+        Self::InvalidVers,
+        Self::Sensitive,
+        Self::InvalidCursor,
+        Self::ExpiredCursor,
+        Self::InvalidCount,
+    ];
+
     /// The keyword as it stands in an error body.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -10,9 +10,9 @@ use actors::service::ManualAct;
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::StatusCode;
 
-pub(crate) use self::find::{Wanted, status_name};
+pub(crate) use self::find::Wanted;
 use self::shown::AccountsQuery;
-pub(crate) use self::shown::{AccountsPage, NewLock, NewRole, ShownAccount, ShownWhy};
+pub(crate) use self::shown::{AccountsPage, NewLock, NewRole, ShownAccount};
 use super::page::{Paging, Parameters};
 use super::problem::Problem;
 use super::{ListRequest, Operator, Outcome, open_tenant, read_body};

@@ -68,7 +68,7 @@ pub async fn disabled_with_equipment(
 ) -> Outcome {
     let ListRequest { tenant, parameters, limit, after } =
         ListRequest::<Place>::read(&app, &tenant, query.as_deref()).await?;
-    let wanted = read_wanted(&parameters)?;
+    let wanted = wanted(&parameters)?;
     if prefers_csv(&headers) {
         return as_csv(&app, &tenant, wanted).await;
     }
@@ -108,8 +108,10 @@ pub(crate) async fn as_csv(app: &App, tenant: &Tenant, wanted: Wanted) -> Outcom
     Ok(answer)
 }
 
-fn read_wanted(parameters: &Parameters) -> Result<Wanted, Problem> {
-    let state = match parameters.get("state") {
+/// What the query asks for.
+pub(crate) fn wanted(parameters: &Parameters) -> Result<Wanted, Problem> {
+    let filled = |name: &str| parameters.get(name).filter(|text| !text.is_empty());
+    let state = match filled("state") {
         None => Some(ItemState::Held),
         Some("all") => None,
         Some(name) => Some(ItemState::from_name(name).ok_or_else(|| {
@@ -119,7 +121,7 @@ fn read_wanted(parameters: &Parameters) -> Result<Wanted, Problem> {
     let min_age = parameters.parse::<HumanDuration>("min_age", "a duration such as 30d")?;
     Ok(Wanted {
         state,
-        manager: parameters.get("manager").map(str::to_owned),
+        manager: filled("manager").map(str::to_owned),
         min_age: min_age.map(|age| age.get()),
     })
 }

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actors::courier::egress::Outbound;
 use actors::vault::Vault;
@@ -14,26 +15,34 @@ use super::Failed;
 use crate::app::App;
 use crate::config::{Config, ServeOptions};
 use crate::egress::HttpEgress;
+use crate::telemetry::otlp::Exporter;
 use crate::{server, telemetry};
 
-/// The part of the drain time that is kept for the actors to end.
-const ACTORS_SHARE_OF_DRAIN: u32 = 10;
+/// The part of the drain time that is kept for the actors to end, and for the last spans to be sent.
+const SHARE_OF_DRAIN: u32 = 10;
 
 pub(super) fn run(options: ServeOptions) -> Result<(), Failed> {
     let config = options.resolve()?;
-    telemetry::log(&config.log).map_err(|error| Failed::Usage(format!("log: {error}")))?;
+    let exporter = config.otlp_endpoint.as_ref().map(Exporter::new).transpose();
+    let exporter = exporter.map_err(|error| Failed::Usage(format!("otlp_endpoint: {error}")))?;
+    telemetry::log(&config.log, config.log_format, exporter.as_ref())
+        .map_err(|error| Failed::Usage(format!("log: {error}")))?;
     let _ = telemetry::metrics();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failed::Undone(format!("the runtime could not start: {error}")))?;
-    let served = runtime.block_on(serve(config));
+    let for_spans = exporter.is_some().then(|| config.drain / SHARE_OF_DRAIN);
+    let served = runtime.block_on(serve(config, for_spans.unwrap_or_default()));
     // Connections that did not end within the drain time end here.
     runtime.shutdown_background();
+    if let (Some(exporter), Some(wait)) = (exporter, for_spans) {
+        exporter.flush(wait);
+    }
     served
 }
 
-async fn serve(config: Config) -> Result<(), Failed> {
+async fn serve(config: Config, for_spans: Duration) -> Result<(), Failed> {
     let stop = stop_signal()?;
     let options = RedbStoreOptions { cache_bytes: config.cache_bytes };
     let store: Arc<dyn Store> = Arc::new(RedbStore::open(&config.data, &options)?);
@@ -56,7 +65,9 @@ async fn serve(config: Config) -> Result<(), Failed> {
         config.public_url,
         listening_on.clone(),
         config.failed_logins_per_minute,
-    );
+    )
+    .recording_requests(config.record_requests);
+    tokio::spawn(telemetry::keep_up());
     let opener = service.clone();
     tokio::spawn(async move {
         if let Err(error) = opener.open_all().await {
@@ -66,8 +77,8 @@ async fn serve(config: Config) -> Result<(), Failed> {
     if let Err(error) = say(&format!("listening on {listening_on}\n")) {
         tracing::warn!(%error, "standard output cannot be written to");
     }
-    let for_actors = config.drain / ACTORS_SHARE_OF_DRAIN;
-    let for_requests = config.drain.saturating_sub(for_actors);
+    let for_actors = config.drain / SHARE_OF_DRAIN;
+    let for_requests = config.drain.saturating_sub(for_actors + for_spans);
     let all_answered = server::serve(listener, app, stop, for_requests).await;
     if !all_answered {
         tracing::warn!("requests were cut off at the end of the drain time");

@@ -13,8 +13,9 @@ use scim::schema::ResourceType;
 use serde_json::Value;
 
 use super::body;
+use super::capture::Seen;
 use super::error::Failure;
-use crate::app::App;
+use crate::app::{App, bearer};
 
 /// A request with its tenant.
 pub struct ScimRequest {
@@ -30,31 +31,39 @@ pub struct ScimRequest {
     pub parts: Parts,
     /// The body; empty until [`ScimRequest::read`] has read it.
     pub body: Bytes,
+    /// What the request record is told.
+    pub(super) seen: Seen,
 }
 
 impl ScimRequest {
     /// It is a write: it opens a wave, or belongs to the open one.
     pub fn begin_write(&self) -> WriteGuard {
-        self.tenant.shared().begin_write(self.author.clone())
+        let write = self.tenant.shared().begin_write(self.author.clone());
+        self.seen.wave(write.wave());
+        write
     }
 
     /// Notes which attributes a body names, for the mapping check.
     pub fn note_sent(&self, resource_type: ResourceType, body: &Value) {
         let (shared, now) = (self.tenant.shared(), self.app.service().clock().now());
-        shared.sent.body(now, resource_type, body);
+        let token = bearer(&self.parts.headers).unwrap_or_default();
+        shared.sent.body(now, resource_type, body, token);
     }
 
     /// Notes by which attribute something is looked for.
     pub fn note_filter(&self, resource_type: ResourceType, filter: Option<&str>) {
         let (shared, now) = (self.tenant.shared(), self.app.service().clock().now());
         if let Some(filter) = filter {
-            shared.sent.filter(now, resource_type, filter);
+            let token = bearer(&self.parts.headers).unwrap_or_default();
+            shared.sent.filter(now, resource_type, filter, token);
         }
     }
 
     /// Counts it as a look-up.
     pub fn look_up(&self) {
-        self.tenant.shared().look_up();
+        if let Some(wave) = self.tenant.shared().look_up() {
+            self.seen.wave(wave);
+        }
     }
 
     /// The query string.
@@ -103,6 +112,7 @@ impl ScimRequest {
     pub async fn read(&mut self, body: Body, bytes_max: usize) -> Result<(), Failure> {
         body::check_media_type(&self.parts.headers)?;
         self.body = body::read(body, bytes_max).await?;
+        self.seen.body(&self.body);
         Ok(())
     }
 

@@ -13,11 +13,12 @@ use crate::answer;
 use crate::app::App;
 
 /// Name, media type, content.
-const FILES: [(&str, &str, &str); 5] = [
+const FILES: &[(&str, &str, &str)] = &[
     ("tide.css", "text/css; charset=utf-8", include_str!("assets/tide.css")),
     ("tide.js", "text/javascript; charset=utf-8", include_str!("assets/tide.js")),
     ("style.css", "text/css; charset=utf-8", include_str!("assets/style.css")),
     ("app.js", "text/javascript; charset=utf-8", include_str!("assets/app.js")),
+    ("mappings.js", "text/javascript; charset=utf-8", include_str!("assets/mappings.js")),
     ("icon.svg", "image/svg+xml", include_str!("assets/icon.svg")),
 ];
 

@@ -12,6 +12,7 @@ use axum::http::{HeaderName, HeaderValue};
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream;
+use jiff::Timestamp;
 use store::TenantKey;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
@@ -47,6 +48,8 @@ struct Look {
     requests: u64,
     waves: usize,
     is_due: bool,
+    /// When the directory last logged in: Test Connection changes nothing else.
+    token_used_at: Option<Timestamp>,
 }
 
 /// Tells of changes of one tenant.
@@ -73,7 +76,8 @@ fn watch(app: App, visitor: &Visitor, tenant: Option<Tenant>) -> Shown {
     let watching = Watching { app, session, tenant, seen: None, ticks, _seat: seat };
     let events = stream::unfold(watching, async |mut watching| {
         watching.changed().await.then(|| {
-            let event = Event::default().event("changed").data("");
+            // Without a line of data browsers take it for no event at all.
+            let event = Event::default().event("changed").data("look again");
             (Ok::<_, Infallible>(event), watching)
         })
     });
@@ -115,5 +119,6 @@ fn state(tenant: &Tenant) -> Look {
     let waves = shared.live_waves();
     let requests = waves.iter().map(|wave| wave.requests).sum();
     let is_due = shared.next_sweep().is_some_and(|at| at <= shared.clock.now());
-    Look { feed: *shared.feed().borrow(), requests, waves: waves.len(), is_due }
+    let token_used_at = shared.token_uses.newest();
+    Look { feed: *shared.feed().borrow(), requests, waves: waves.len(), is_due, token_used_at }
 }

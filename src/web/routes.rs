@@ -59,6 +59,13 @@ impl Routes {
         self
     }
 
+    /// These, and those.
+    #[must_use]
+    pub fn with_all(mut self, others: Self) -> Self {
+        self.0.extend(others.0);
+        self
+    }
+
     /// All of them.
     pub fn listed(&self) -> Vec<Route> {
         let route = |(path, audience, kind, _): &(&'static str, Audience, Kind, _)| Route {

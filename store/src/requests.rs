@@ -112,7 +112,9 @@ impl SealedBlock {
         names.dedup();
         let texts = records.iter().flat_map(|record| [&record.request, &record.answer]);
         let mut plain = Vec::with_capacity(texts.clone().map(String::len).sum());
-        texts.for_each(|text| plain.extend_from_slice(text.as_bytes()));
+        for text in texts {
+            plain.extend_from_slice(text.as_bytes());
+        }
         let mut bodies = vec![LAYOUT];
         bodies.extend(lz4_flex::compress_prepend_size(&plain));
         let packed = lz4_flex::compress_prepend_size(&json);
@@ -126,7 +128,9 @@ impl SealedBlock {
         let unpacked = u32::try_from(plain.len()).unwrap_or(u32::MAX);
         out.extend_from_slice(&unpacked.to_le_bytes());
         out.extend_from_slice(&u32::try_from(names.len()).unwrap_or(u32::MAX).to_le_bytes());
-        names.iter().for_each(|name| out.extend_from_slice(&name.to_le_bytes()));
+        for name in &names {
+            out.extend_from_slice(&name.to_le_bytes());
+        }
         out.extend(packed);
         Ok(Self { id, facts: out, bodies, written })
     }

@@ -55,5 +55,6 @@ export function pagesOf(tenant) {
 export const PAGES_OF_SERVICE = [
   { name: "tenants", path: "/", heading: /tenants/i },
   { name: "all-actors", path: "/actors", heading: /actors/i },
+  { name: "audit-of-service", path: "/audit", heading: /audit/i },
   { name: "new-tenant", path: "/new-tenant", heading: /tenant/i },
 ];

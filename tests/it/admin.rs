@@ -327,7 +327,7 @@ async fn health_readiness_and_metrics_take_no_token() {
     for line in metrics.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
         assert!(sample.is_match(line), "{line}");
     }
-    for name in ["slackwater_http_requests_total", "slackwater_live_tenants 1"] {
+    for name in ["slackwater_http_requests_total", "slackwater_ready 1"] {
         assert!(metrics.contains(name), "{metrics}");
     }
     assert!(!metrics.contains("acme") && !metrics.contains("bob"), "{metrics}");

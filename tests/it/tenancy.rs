@@ -37,7 +37,7 @@ const SCIM_ROUTES: [(&str, &str); 23] = [
 ];
 
 /// Every route of the admin API, and one that there is not.
-const ADMIN_ROUTES: [(&str, &str); 27] = [
+const ADMIN_ROUTES: [(&str, &str); 30] = [
     ("GET", "/tenants"),
     ("POST", "/tenants"),
     ("GET", "/tenants/acme"),
@@ -56,6 +56,9 @@ const ADMIN_ROUTES: [(&str, &str); 27] = [
     ("POST", "/tenants/acme/reconcile"),
     ("GET", "/tenants/acme/waves"),
     ("GET", "/tenants/acme/waves/{id}"),
+    ("GET", "/tenants/acme/waves/{id}/requests"),
+    ("GET", "/tenants/acme/requests"),
+    ("GET", "/tenants/acme/requests/{id}"),
     ("GET", "/tenants/acme/changes"),
     ("PUT", "/tenants/acme/equipment"),
     ("GET", "/tenants/acme/reports/disabled-with-equipment"),

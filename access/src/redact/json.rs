@@ -102,8 +102,16 @@ impl Redactor {
     fn learn_all(&mut self, value: &Value) {
         match value {
             Value::String(text) => self.learn(text),
-            Value::Array(items) => items.iter().for_each(|item| self.learn_all(item)),
-            Value::Object(object) => object.values().for_each(|value| self.learn_all(value)),
+            Value::Array(items) => {
+                for item in items {
+                    self.learn_all(item);
+                }
+            }
+            Value::Object(object) => {
+                for value in object.values() {
+                    self.learn_all(value);
+                }
+            }
             Value::Number(number) => self.learn(&number.to_string()),
             Value::Null | Value::Bool(_) => {}
         }

@@ -61,7 +61,7 @@ pub struct EquipmentList {
 
 impl EquipmentList {
     /// Where it is: there is one at most.
-    pub(crate) fn place() -> DocumentKey {
+    pub fn place() -> DocumentKey {
         DocumentKey::text("current")
     }
 }

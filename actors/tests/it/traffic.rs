@@ -117,8 +117,8 @@ async fn counts_and_names_survive_a_restart() {
     let store = Arc::new(MemoryStore::default());
     let acme = in_store(&store).await;
     let body = json!({"userName": "ada", "active": true});
-    acme.tenant.shared().sent.body(acme.now(), ResourceType::User, &body);
-    acme.tenant.shared().sent.filter(acme.now(), ResourceType::User, "userName eq \"ada\"");
+    acme.tenant.shared().sent.body(acme.now(), ResourceType::User, &body, "");
+    acme.tenant.shared().sent.filter(acme.now(), ResourceType::User, "userName eq \"ada\"", "");
     answered(&acme, WRITE);
     acme.service.stop(secs(5)).await;
 
@@ -141,7 +141,8 @@ async fn counts_and_names_survive_a_restart() {
 async fn names_are_noted_day_by_day() {
     let acme = TestTenant::new().await;
     let shared = acme.tenant.shared();
-    let note = || shared.sent.body(acme.now(), ResourceType::Group, &json!({"displayName": "IT"}));
+    let note =
+        || shared.sent.body(acme.now(), ResourceType::Group, &json!({"displayName": "IT"}), "");
     note();
     acme.advance(Duration::from_hours(48)).await;
     note();

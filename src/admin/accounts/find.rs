@@ -241,7 +241,7 @@ pub(super) fn find(
 }
 
 /// A status as the API and the store call it.
-pub(crate) const fn status_name(status: Status) -> &'static str {
+const fn status_name(status: Status) -> &'static str {
     match status {
         Status::Active => "active",
         Status::Disabled => "disabled",

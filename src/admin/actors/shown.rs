@@ -59,7 +59,8 @@ pub(crate) struct Actor {
     "state": "idle", "mailbox_depth": 0, "messages_handled": 12, "restarts": 0, "last_error": null,
     "last_message_at": "2026-03-01T12:00:00Z", "working_for_ms": null, "slow": false,
     "tenant": "acme", "wave": null, "next_sweep": "2026-03-01T12:30:00Z",
-    "live_users": 3, "live_groups": 1, "passivated_users": 40, "passivated_groups": 2,
+    "live_users": 3, "live_groups": 1, "resting_users": 0, "resting_groups": 0,
+    "passivated_users": 40, "passivated_groups": 2,
     "reconciler": {"state": "idle", "mailbox_depth": 0, "messages_handled": 2, "restarts": 0,
                    "last_error": null, "last_message_at": "2026-03-01T12:00:00Z",
                    "working_for_ms": null, "slow": false},
@@ -67,6 +68,9 @@ pub(crate) struct Actor {
                     "last_error": null, "last_message_at": "2026-03-01T12:00:00Z",
                     "working_for_ms": null, "slow": false},
     "reporter": {"state": "idle", "mailbox_depth": 0, "messages_handled": 1, "restarts": 0,
+                 "last_error": null, "last_message_at": "2026-03-01T12:00:00Z",
+                 "working_for_ms": null, "slow": false},
+    "recorder": {"state": "idle", "mailbox_depth": 0, "messages_handled": 1, "restarts": 0,
                  "last_error": null, "last_message_at": "2026-03-01T12:00:00Z",
                  "working_for_ms": null, "slow": false},
     "couriers": []
@@ -103,6 +107,10 @@ pub(crate) struct TenantActors {
     pub(crate) live_users: usize,
     /// Groups with a live actor.
     pub(crate) live_groups: usize,
+    /// Users whose actor failed and rests.
+    pub(crate) resting_users: usize,
+    /// Groups whose actor failed and rests.
+    pub(crate) resting_groups: usize,
     /// Users' actors that were ended since the tenant started, because they were idle or to make
     /// room. The next message starts another.
     pub(crate) passivated_users: u64,
@@ -114,6 +122,8 @@ pub(crate) struct TenantActors {
     pub(crate) housekeeper: Actor,
     /// Who tells of equipment.
     pub(crate) reporter: Actor,
+    /// Who writes down what the directory sends.
+    pub(crate) recorder: Actor,
     /// Who delivers to the webhooks.
     pub(crate) couriers: Vec<Actor>,
     /// Users' actors, at most 50: those first that failed and rest, then by the depth of their
@@ -208,13 +218,32 @@ impl TenantActors {
             next_sweep: shared.next_sweep(),
             live_users: shared.users.live(),
             live_groups: shared.groups.live(),
+            resting_users: shared.users.resting(),
+            resting_groups: shared.groups.resting(),
             passivated_users: shared.users.passivated_total(),
             passivated_groups: shared.groups.passivated_total(),
             reconciler: Actor::of(&shared.reconciler_observed, now),
             housekeeper: Actor::of(&shared.housekeeper_observed, now),
             reporter: Actor::of(&shared.reporter_observed, now),
+            recorder: Actor::of(&shared.recorder.observed, now),
             couriers: shared.couriers().into_iter().map(courier).collect(),
             ..Self::resting(&shared.id, shared.tenant_observed.state(), now)
+        }
+    }
+
+    /// The tenant's own actor.
+    pub(crate) fn own(&self) -> Actor {
+        Actor {
+            state: self.state,
+            mailbox_depth: self.mailbox_depth,
+            messages_handled: self.messages_handled,
+            restarts: self.restarts,
+            last_error: self.last_error.clone(),
+            last_message_at: self.last_message_at,
+            working_for_ms: self.working_for_ms,
+            slow: self.slow,
+            id: None,
+            webhook: None,
         }
     }
 
@@ -247,11 +276,14 @@ impl TenantActors {
             next_sweep: None,
             live_users: 0,
             live_groups: 0,
+            resting_users: 0,
+            resting_groups: 0,
             passivated_users: 0,
             passivated_groups: 0,
             reconciler: Actor::ended(),
             housekeeper: Actor::ended(),
             reporter: Actor::ended(),
+            recorder: Actor::ended(),
             couriers: Vec::new(),
             busiest_users: None,
             busiest_groups: None,

@@ -1,0 +1,151 @@
+//! Capturing a request and its answer for the request record, at the price of a few small copies:
+//! bodies are shared, and nothing is parsed, packed or written here.
+//!
+//! What is captured holds secrets until the recorder has taken them out; nothing else sees it.
+
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use access::exchange::{ANSWER_BYTES_MAX, Captured, CapturedBody, REQUEST_BYTES_MAX};
+use access::{Author, RequestId, WaveId};
+use actors::shared::Shared;
+use axum::body::Body;
+use axum::http::header::{CONTENT_LENGTH, USER_AGENT};
+use axum::http::request::Parts;
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
+use hyper::body::Body as _;
+use jiff::Timestamp;
+
+use crate::answer::Answer;
+use crate::app::{App, bearer};
+
+/// What becomes known of a request while it is worked on.
+#[derive(Clone, Default)]
+pub(super) struct Seen(Arc<Parcel>);
+
+#[derive(Default)]
+struct Parcel {
+    body: OnceLock<Bytes>,
+    wave: OnceLock<WaveId>,
+}
+
+impl Seen {
+    /// This is its body.
+    pub(super) fn body(&self, body: &Bytes) {
+        let _ = self.0.body.set(body.clone());
+    }
+
+    /// It belongs to this wave. A Bulk, whose operations may belong to two, to the first.
+    pub(super) fn wave(&self, wave: WaveId) {
+        let _ = self.0.wave.set(wave);
+    }
+}
+
+/// When a request came.
+pub(super) struct Arrival(Timestamp, Instant);
+
+impl Arrival {
+    /// Now.
+    pub(super) fn now(app: &App) -> Self {
+        Self(app.service().clock().now(), Instant::now())
+    }
+
+    fn passed(&self) -> Duration {
+        self.1.elapsed()
+    }
+}
+
+/// A request that is being worked on, and will be recorded. One whose work is broken off, because
+/// it took too long or the client went away, is recorded without an answer.
+pub(super) struct Capture {
+    shared: Arc<Shared>,
+    arrival: Arrival,
+    seen: Seen,
+    unread: u64,
+    /// None once it was left with the recorder.
+    captured: Option<Captured>,
+}
+
+impl Capture {
+    /// Begins with a request that was let in; none if requests are not recorded.
+    pub(super) fn begin(
+        app: &App,
+        shared: &Arc<Shared>,
+        author: &Author,
+        parts: &Parts,
+        arrival: Arrival,
+    ) -> Option<Self> {
+        if !app.records_requests() {
+            return None;
+        }
+        let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
+        let path = super::behind_prefix(parts.uri.path()).unwrap_or_default();
+        let path = path.trim_start_matches('/');
+        let captured = Captured {
+            id: parts.extensions.get::<RequestId>().copied()?,
+            at: arrival.0,
+            method: parts.method.as_str().to_owned(),
+            path: path.find('/').and_then(|at| path.get(at..)).unwrap_or_default().to_owned(),
+            query: parts.uri.query().map(str::to_owned),
+            user_agent: header(USER_AGENT).map(str::to_owned),
+            presented: bearer(&parts.headers).unwrap_or_default().to_owned(),
+            token: author.token.map(|id| (id, author.label.clone().unwrap_or_default())),
+            wave: None,
+            request: None,
+            status: None,
+            duration: Duration::ZERO,
+            answer: None,
+        };
+        let unread = header(CONTENT_LENGTH).and_then(|length| length.parse().ok()).unwrap_or(0);
+        let (shared, seen) = (Arc::clone(shared), Seen::default());
+        Some(Self { shared, arrival, seen, unread, captured: Some(captured) })
+    }
+
+    /// Where to tell what becomes known of it.
+    pub(super) fn seen(&self) -> Seen {
+        self.seen.clone()
+    }
+
+    /// Leaves it with the recorder, with its answer. A stream is not waited for.
+    pub(super) async fn finish(mut self, answer: Answer) -> Answer {
+        let (parts, body) = answer.into_parts();
+        let (body, bytes) = match body.size_hint().exact() {
+            Some(_) => match body.collect().await {
+                Ok(whole) => {
+                    let bytes = whole.to_bytes();
+                    (Body::from(bytes.clone()), Some(bytes))
+                }
+                Err(error) => (
+                    Body::new(http_body_util::StreamBody::new(futures_util::stream::iter([Err(
+                        error,
+                    )]))),
+                    None,
+                ),
+            },
+            None => (body, None),
+        };
+        if let Some(captured) = &mut self.captured {
+            captured.status = Some(parts.status.as_u16());
+            let bytes = bytes.filter(|bytes| !bytes.is_empty());
+            captured.answer = bytes.map(|bytes| CapturedBody::of(&bytes, ANSWER_BYTES_MAX));
+        }
+        drop(self);
+        Answer::from_parts(parts, body)
+    }
+}
+
+impl Drop for Capture {
+    fn drop(&mut self) {
+        let Some(mut captured) = self.captured.take() else { return };
+        captured.duration = self.arrival.passed();
+        captured.wave = self.seen.0.wave.get().copied();
+        captured.request = match self.seen.0.body.get() {
+            Some(body) => Some(CapturedBody::of(body, REQUEST_BYTES_MAX)),
+            None => (self.unread > 0).then(|| CapturedBody::unread(self.unread)),
+        };
+        if !self.shared.recorder.record(captured) {
+            metrics::counter!("slackwater_request_records_dropped_total").increment(1);
+        }
+    }
+}
