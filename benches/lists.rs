@@ -263,10 +263,11 @@ impl Address {
     fn next(&self, body: &str) -> Option<Self> {
         let Self { is_page, .. } = *self;
         if is_page {
-            let tag = body.split("<a ").skip(1).map(|tag| tag.split('>').next().unwrap_or(tag));
-            let link = tag.filter(|tag| tag.contains("rel=\"next\"")).find_map(|tag| {
-                tag.split_once("href=\"").and_then(|(_, rest)| rest.split('"').next())
-            })?;
+            let tags: Vec<&str> =
+                body.split("<a ").skip(1).filter_map(|tag| tag.split('>').next()).collect();
+            let leads_on = |sign: &str| tags.iter().find(|tag| tag.contains(sign));
+            let tag = leads_on("rel=\"next\"").or_else(|| leads_on("cursor="))?;
+            let link = tag.split_once("href=\"").and_then(|(_, rest)| rest.split('"').next())?;
             let link = link.replace("&amp;", "&").replace("&#38;", "&");
             let path = self.path.split('?').next().unwrap_or_default();
             let path = if link.starts_with('?') { format!("{path}{link}") } else { link };

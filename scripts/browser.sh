@@ -21,10 +21,13 @@ tests=tests/browser
 # What is missing, as Debian packages.
 missing_packages() {
   command -v chromium >/dev/null || echo chromium
-  if ! node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20)' 2>/dev/null; then
+  if ! node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' 2>/dev/null; then
     echo nodejs
   fi
   command -v npm >/dev/null || echo npm
+  # Names in other scripts than our own are to be seen on the screenshots.
+  [ -n "$(fc-list :lang=zh 2>/dev/null)" ] || echo fontconfig fonts-wqy-microhei
+  [ -n "$(fc-list :lang=hi 2>/dev/null)" ] || echo fonts-lohit-deva
 }
 
 prepare() {

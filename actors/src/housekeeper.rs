@@ -5,8 +5,8 @@
 //! so that nothing waits for it: it takes old entries out of the feed and the audit log, forgets
 //! old waves and the accounts of users who were deleted long ago, takes memberships back that
 //! nobody has appeared for, warns of tokens that are about to expire, and deletes access tokens
-//! that have. It also writes down, every minute, when tokens were last used, and every ten seconds
-//! what came.
+//! that have. It also writes down, every minute, when tokens were last used, and, ten seconds
+//! after it came, what came.
 //!
 //! A chore that fails is left to the next round, and does not keep the others from being done.
 
@@ -35,8 +35,8 @@ const ROUND_EVERY: Duration = Duration::from_mins(55);
 const ROUND_JITTER: Duration = Duration::from_mins(10);
 /// How often uses of tokens are written.
 const USES_WRITTEN_EVERY: Duration = Duration::from_mins(1);
-/// How often what came is written, if something did.
-const TRAFFIC_WRITTEN_EVERY: Duration = Duration::from_secs(10);
+/// How long after something came it is written, with what comes meanwhile.
+const TRAFFIC_WRITTEN_AFTER: Duration = Duration::from_secs(10);
 /// How long a membership waits for its user.
 pub const PARKED_FOR: Duration = Duration::from_hours(30 * 24);
 
@@ -49,6 +49,8 @@ pub(crate) enum HousekeeperMessage {
     Step,
     /// Write down when tokens were last used. Sent by its own timer.
     WriteUses,
+    /// Something came, and nothing before it waits to be written.
+    TrafficCame,
     /// Write down what came. Sent by its own timer.
     WriteTraffic,
 }
@@ -90,7 +92,6 @@ impl Actor for HousekeeperActor {
             HousekeeperState { shared, chores: VecDeque::new(), stepping: false, next_round: None };
         state.go_round_in(&myself, FIRST_ROUND_AFTER, FIRST_ROUND_JITTER);
         myself.send_interval(USES_WRITTEN_EVERY, || HousekeeperMessage::WriteUses);
-        myself.send_interval(TRAFFIC_WRITTEN_EVERY, || HousekeeperMessage::WriteTraffic);
         Ok(state)
     }
 
@@ -117,8 +118,15 @@ impl Actor for HousekeeperActor {
                     tracing::warn!(tenant.id = %tenant, %error, "uses of tokens were not written");
                 }
             }
+            HousekeeperMessage::TrafficCame => {
+                let write = || HousekeeperMessage::WriteTraffic;
+                myself.send_after(TRAFFIC_WRITTEN_AFTER, write);
+            }
             HousekeeperMessage::WriteTraffic => {
                 if let Err(error) = traffic::write(&state.shared, false).await {
+                    // Or else what comes next would wait for the next round.
+                    let write = || HousekeeperMessage::WriteTraffic;
+                    myself.send_after(TRAFFIC_WRITTEN_AFTER, write);
                     let tenant = &state.shared.id;
                     tracing::warn!(tenant.id = %tenant, %error, "counts of traffic were not written");
                 }

@@ -34,7 +34,7 @@ use crate::recorder::Recorder;
 use crate::reporter::ReporterMessage;
 use crate::sent::SentLog;
 use crate::token_uses::TokenUses;
-use crate::traffic::TrafficLog;
+use crate::traffic::{Answered, TrafficLog};
 
 /// How often the counters of an open wave are written along with a change.
 const WAVE_SAVED_EVERY_MS: i64 = 1_000;
@@ -68,7 +68,7 @@ pub struct Shared {
     /// When tokens were last used.
     pub token_uses: TokenUses,
     /// What came.
-    pub traffic: TrafficLog,
+    pub(crate) traffic: TrafficLog,
     /// Which attributes came.
     pub sent: SentLog,
     pub(crate) lessons: Lessons,
@@ -224,12 +224,12 @@ impl Shared {
             Err(error) => {
                 // The wave's row may have been part of it.
                 self.tracked_wave().saved = None;
-                self.refused(error)
+                self.refusal(error)
             }
         }
     }
 
-    fn refused(&self, error: CommitError) -> Result<Result<Committed, Refusal>, ChangeError> {
+    fn refusal(&self, error: CommitError) -> Result<Result<Committed, Refusal>, ChangeError> {
         match error {
             CommitError::Refused(Refusal::ConfigMoved) => {
                 self.reload_config()?;
@@ -414,6 +414,27 @@ impl Shared {
         self.recorder.trim_soon();
         if let Some(housekeeper) = lock(&self.housekeeper).as_ref() {
             let _ = housekeeper.cast(HousekeeperMessage::GoRound);
+        }
+    }
+
+    /// A request was answered.
+    pub fn answered(&self, request: Answered) {
+        if self.traffic.answered(self.clock.now(), request) {
+            self.traffic_came();
+        }
+    }
+
+    /// A request came with a token that does not count, or does not any more.
+    pub fn refused(&self, expired: bool) {
+        if self.traffic.refused(self.clock.now(), expired) {
+            self.traffic_came();
+        }
+    }
+
+    /// One that is being started again writes with its first round.
+    fn traffic_came(&self) {
+        if let Some(housekeeper) = lock(&self.housekeeper).as_ref() {
+            let _ = housekeeper.cast(HousekeeperMessage::TrafficCame);
         }
     }
 

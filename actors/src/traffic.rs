@@ -1,8 +1,8 @@
 //! What the directory sent, counted and kept.
 //!
-//! Requests are counted in memory, by the minute, behind a lock held for nanoseconds. Every ten
-//! seconds in which something came, and when the service stops, the counts are added to documents,
-//! one an hour. A kill loses what was counted since. Besides, and at least every hour, it is
+//! Requests are counted in memory, by the minute, behind a lock held for nanoseconds. Ten seconds
+//! after something came, and when the service stops, the counts are added to documents, one an
+//! hour. A kill loses what was counted since. Besides, and at least every hour, it is
 //! written down until when we served, when the directory was last heard, and what was refused
 //! since: silence is measured against that.
 
@@ -25,8 +25,9 @@ use crate::shared::Shared;
 
 /// Minutes that wait to be written: a day of a disk that refuses them.
 const UNWRITTEN_MAX: usize = 1_440;
-/// It is written this often that we serve, even if nothing comes.
-const NOTED_EVERY: SignedDuration = SignedDuration::from_hours(1);
+/// It is written this often that we serve, even if nothing comes: in each of the housekeeper's
+/// rounds.
+const NOTED_EVERY: SignedDuration = SignedDuration::from_mins(50);
 /// How often a reading begins anew because something was written meanwhile.
 const READS_MAX: usize = 4;
 
@@ -89,11 +90,12 @@ impl TrafficLog {
         Self { opened_at, life: RandomState::new().hash_one(opened_at), counted, writing }
     }
 
-    /// A request was answered.
-    pub fn answered(&self, at: Timestamp, request: Answered) {
+    /// A request was answered. Answers whether nothing waited to be written before.
+    pub(crate) fn answered(&self, at: Timestamp, request: Answered) -> bool {
         let Answered { status, is_write, is_delete, is_reference } = request;
         let failed = access::traffic::is_failure(status, is_write, is_delete);
         let mut counted = self.counted();
+        let is_first = !counted.is_dirty;
         let counts = counted.at(at);
         counts.requests += 1;
         counts.writes += u64::from(is_write);
@@ -102,16 +104,20 @@ impl TrafficLog {
         counts.failed_look_ups += u64::from(failed && !is_write);
         counted.last_heard_at = counted.last_heard_at.max(Some(at));
         counted.refused = Refused::default();
+        is_first
     }
 
-    /// A request came with a token that does not count, or does not any more.
-    pub fn refused(&self, at: Timestamp, expired: bool) {
+    /// A request came with a token that does not count, or does not any more. Answers whether
+    /// nothing waited to be written before.
+    pub(crate) fn refused(&self, at: Timestamp, expired: bool) -> bool {
         let mut counted = self.counted();
+        let is_first = !counted.is_dirty;
         let counts = counted.at(at);
         counts.unauthorized += 1;
         counts.expired += u64::from(expired);
         counted.refused.unauthorized += 1;
         counted.refused.expired += u64::from(expired);
+        is_first
     }
 
     fn counted(&self) -> MutexGuard<'_, Counted> {

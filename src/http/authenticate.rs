@@ -67,7 +67,7 @@ pub(super) async fn authenticate(
 fn refused(app: &App, tenant: &str, expired: bool) {
     let live = app.service().live_tenant(tenant);
     if let Some(tenant) = live {
-        tenant.shared().traffic.refused(app.service().clock().now(), expired);
+        tenant.shared().refused(expired);
     }
 }
 

@@ -80,6 +80,12 @@ impl ShownAccount {
         if name.is_empty() { &self.user_name } else { name }
     }
 
+    /// The e-mail address, where the user name does not say it.
+    fn other_email(&self) -> Option<&str> {
+        let email = self.email.as_deref()?;
+        (!email.eq_ignore_ascii_case(&self.user_name)).then_some(email)
+    }
+
     /// Why it is locked, in one line.
     fn lock_words(&self) -> String {
         let Some(lock) = &self.lock else { return String::new() };

@@ -66,7 +66,7 @@ struct Figures {
 struct Row {
     /// How far below the directory it is.
     depth: usize,
-    /// What it is there for.
+    /// What it is there for; nothing in a table of one kind.
     what: &'static str,
     /// Whose it is, if there are several.
     of: Option<String>,
@@ -213,7 +213,7 @@ fn user(tenant: &Tenant, snapshot: &Snapshot, actor: &Actor) -> Result<Row, Read
         Err(_) => None,
     };
     let name = account.map_or(id, |account| account.user_name);
-    Ok(Row::new(0, "User", actor).of(name, href))
+    Ok(Row::new(0, "", actor).of(name, href))
 }
 
 fn group(tenant: &Tenant, snapshot: &Snapshot, actor: &Actor) -> Result<Row, ReadError> {
@@ -223,5 +223,41 @@ fn group(tenant: &Tenant, snapshot: &Snapshot, actor: &Actor) -> Result<Row, Rea
         Err(_) => None,
     };
     let name = record.map_or(id, |record| record.name);
-    Ok(Row { of: Some(name), ..Row::new(0, "Group", actor) })
+    Ok(Row { of: Some(name), ..Row::new(0, "", actor) })
+}
+
+#[cfg(test)]
+mod tests {
+    use actors::observe::ActorState;
+    use jiff::Timestamp;
+
+    use super::*;
+
+    fn row(state: &'static str, working_since_s: Option<i64>) -> Row {
+        let at = |seconds| Timestamp::from_second(seconds).unwrap();
+        let state = ActorState {
+            state,
+            mailbox_depth: 0,
+            messages_handled: 0,
+            restarts: 0,
+            last_error: None,
+            last_message_at: None,
+            working_since: working_since_s.map(at),
+        };
+        Row::new(0, "Reconciler", &Actor::new(state, at(100)))
+    }
+
+    #[test]
+    fn slow_and_restarting_actors_stand_out_in_words_too() {
+        for (row, words, mark, is_troubled) in [
+            (row("idle", None), "idle", "", false),
+            (row("working", Some(96)), "working", "info", false),
+            (row("working", Some(95)), "slow: 5.0 s at one message", "warn", true),
+            (row("restarting", None), "restarting", "bad", true),
+            (row("stopped", None), "stopped", "warn", false),
+        ] {
+            assert_eq!((row.state().as_str(), row.mark()), (words, mark));
+            assert_eq!(row.is_troubled(), is_troubled, "{words}");
+        }
+    }
 }

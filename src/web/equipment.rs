@@ -113,27 +113,29 @@ pub(super) async fn upload(
         in_time.map_err(late)?
     };
     let uploaded = api::upload(&app, &tenant, visitor.author(), read).await?;
-    let mut words =
-        format!("{} assets were taken.", filters::grouped(&uploaded.assets.to_string()));
-    if uploaded.unmatched > 0 {
+    let assets = filters::grouped(&uploaded.assets.to_string());
+    let words = if uploaded.unmatched == 0 {
+        format!("{assets} assets were taken.")
+    } else {
         let named = uploaded.unmatched_holders.iter().take(HOLDERS_NAMED);
         let named: Vec<String> =
             named.map(|holder| filters::shortened(&filters::readable(holder), 40)).collect();
-        let unmatched = filters::grouped(&uploaded.unmatched.to_string());
-        words
-            .push_str(&format!(" Of {unmatched} nobody matches the holder: {}.", named.join(", ")));
-    }
+        let (unmatched, named) =
+            (filters::grouped(&uploaded.unmatched.to_string()), named.join(", "));
+        format!("{assets} assets were taken. Of {unmatched} nobody matches the holder: {named}.")
+    };
     let path = format!("/tenants/{}/equipment", tenant.shared().id);
     Ok(visitor.done(&path, words))
 }
 
 /// The file of a form, and how it is written.
 async fn read_list(mut form: Multipart) -> Result<(Form, Bytes), Problem> {
-    while let Some(part) = form.next_field().await.map_err(broken)? {
+    while let Some(part) = form.next_field().await.map_err(|error| broken(&error))? {
         if part.name() == Some("list") {
-            let name = part.file_name().unwrap_or_default().to_ascii_lowercase();
+            let extension = part.file_name().and_then(|name| name.rsplit_once('.'));
             let media_type = part.content_type().unwrap_or_default();
-            let is_json = name.ends_with(".json") || media_type.starts_with("application/json");
+            let is_json = media_type.starts_with("application/json")
+                || extension.is_some_and(|(_, extension)| extension.eq_ignore_ascii_case("json"));
             let bytes = read_part(part).await?;
             if bytes.is_empty() {
                 return Err(Problem::unprocessable("Choose a file first."));
@@ -151,7 +153,7 @@ async fn read_list(mut form: Multipart) -> Result<(Form, Bytes), Problem> {
 
 async fn read_part(mut part: Field<'_>) -> Result<Bytes, Problem> {
     let mut bytes = BytesMut::new();
-    while let Some(piece) = part.chunk().await.map_err(broken)? {
+    while let Some(piece) = part.chunk().await.map_err(|error| broken(&error))? {
         if bytes.len().saturating_add(piece.len()) > LIST_BYTES_MAX {
             let detail = format!("the list is larger than {LIST_BYTES_MAX} bytes");
             return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
@@ -161,7 +163,7 @@ async fn read_part(mut part: Field<'_>) -> Result<Bytes, Problem> {
     Ok(bytes.freeze())
 }
 
-fn broken(error: MultipartError) -> Problem {
+fn broken(error: &MultipartError) -> Problem {
     Problem::new(error.status(), "the upload could not be read")
 }
 

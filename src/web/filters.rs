@@ -53,6 +53,12 @@ pub fn number(number: impl Display, _: &dyn Values) -> Result<String> {
     Ok(grouped(&number.to_string()))
 }
 
+/// The name of an attribute without what all of Microsoft's extensions begin with.
+#[askama::filter_fn]
+pub fn without_urn(name: &str, _: &dyn Values) -> Result<String> {
+    Ok(name.replace("urn:ietf:params:scim:schemas:extension:", "…:"))
+}
+
 /// What an event of an account is called.
 #[askama::filter_fn]
 pub fn what(kind: &str, _: &dyn Values) -> Result<&'static str> {

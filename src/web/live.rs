@@ -76,7 +76,8 @@ fn watch(app: App, visitor: &Visitor, tenant: Option<Tenant>) -> Shown {
     let watching = Watching { app, session, tenant, seen: None, ticks, _seat: seat };
     let events = stream::unfold(watching, async |mut watching| {
         watching.changed().await.then(|| {
-            let event = Event::default().event("changed").data("");
+            // Without a line of data browsers take it for no event at all.
+            let event = Event::default().event("changed").data("look again");
             (Ok::<_, Infallible>(event), watching)
         })
     });

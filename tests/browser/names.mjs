@@ -29,7 +29,7 @@ export function person(n) {
     givenName,
     familyName,
     displayName: `${givenName} ${familyName}`,
-    userName: `${ascii(givenName)}.${ascii(familyName)}${n}@northquay.example`.replace(/^\.+/, ""),
+    userName: `${ascii(givenName) || "crew"}.${ascii(familyName) || "member"}${n}@northquay.example`,
     department: DEPARTMENTS[hash(n, 3) % DEPARTMENTS.length],
     title: TITLES[hash(n, 4) % TITLES.length],
     externalId: uuid(n),
@@ -55,8 +55,9 @@ export function uuid(n) {
   return `${a}-${b.slice(0, 4)}-4${b.slice(5)}-a${c.slice(1, 4)}-${c.slice(4)}${d}`;
 }
 
-const ascii = (text) =>
-  text.normalize("NFD").replace(/[^A-Za-z]/g, "").toLowerCase();
+const PLAIN = { ß: "ss", æ: "ae", ø: "o", ł: "l", đ: "d", ð: "d" };
+const ascii = (text) => text.normalize("NFD").toLowerCase()
+  .replace(/[ßæøłđð]/g, (letter) => PLAIN[letter]).replace(/[^a-z]/g, "");
 
 // What must be shown as the text that it is. Where one of the first four had its way,
 // `window.__x` is set.

@@ -3,6 +3,7 @@
 // The pages of a tenant for whom somebody opens its setup link too.
 const OF_BOTH = [
   ["overview", "", /./],
+  ["waves", "/waves", /wave/i],
   ["health", "/health", /health/i],
   ["accounts", "/accounts", /account/i],
   ["configure", "/configure", /configure/i],
@@ -54,5 +55,6 @@ export function pagesOf(tenant) {
 export const PAGES_OF_SERVICE = [
   { name: "tenants", path: "/", heading: /tenants/i },
   { name: "all-actors", path: "/actors", heading: /actors/i },
+  { name: "audit-of-service", path: "/audit", heading: /audit/i },
   { name: "new-tenant", path: "/new-tenant", heading: /tenant/i },
 ];

@@ -1,9 +1,15 @@
 //! The web pages, as a browser asks for them: who is let in, and what is refused.
 
+mod accounts;
+mod actors;
 mod browser;
+mod configure;
+mod lists;
+mod operate;
 mod requests;
 mod routes;
 mod setup;
+mod tide;
 
 use serde_json::json;
 

@@ -35,6 +35,8 @@ pub(super) enum Chore {
     Trim(Log),
     /// Forget old waves. Before this one.
     ForgetWaves(Option<WaveId>),
+    /// Write what came, and that we serve.
+    NoteTraffic,
     /// Forget old counts of traffic.
     ForgetTraffic,
     /// Forget accounts of users who were deleted long ago. After this one.
@@ -51,6 +53,7 @@ impl Chore {
             Self::Trim(Log::Feed),
             Self::Trim(Log::Audit),
             Self::ForgetWaves(None),
+            Self::NoteTraffic,
             Self::ForgetTraffic,
             Self::ForgetAccounts(None),
         ])
@@ -64,6 +67,7 @@ impl Chore {
             Self::Trim(Log::Feed) => "trim the feed",
             Self::Trim(Log::Audit) => "trim the audit log",
             Self::ForgetWaves(_) => "forget waves",
+            Self::NoteTraffic => "note that we serve",
             Self::ForgetTraffic => "forget traffic",
             Self::ForgetAccounts(_) => "forget accounts",
         }
@@ -77,6 +81,7 @@ impl Chore {
             Self::DeleteAccessTokens(after) => tokens::delete_expired(shared, after).await,
             Self::Trim(log) => trim(shared, *log).await,
             Self::ForgetWaves(before) => forget_waves(shared, before).await,
+            Self::NoteTraffic => traffic::write(shared, false).await.map(|()| false),
             Self::ForgetTraffic => traffic::forget_old(shared, PIECE).await,
             Self::ForgetAccounts(after) => forget_accounts(shared, after).await,
         }

@@ -60,7 +60,7 @@ pub(crate) fn glance(tenant: &Tenant) -> Result<Glance, ReadError> {
         (refused.expired > 0, 64, "its token has expired"),
         (is_overdue, 32, "silent for too long"),
         (!health.holds.is_empty(), 16, "a mass change waits"),
-        (mapping.worst == Some(Severity::Must), 12, "a needed attribute is never sent"),
+        (mapping.worst == Some(Severity::Must), 12, "an attribute is missing"),
         (refused.unauthorized > 0 && refused.expired == 0, 10, "a wrong token was used"),
         (expiring == Status::Attention, 8, "a token is about to expire"),
         (webhooks == Status::Attention, 6, "a webhook fails"),

@@ -3,11 +3,14 @@
 //! The feed has no index by account. It is looked through backwards, up to so many entries for a
 //! page, and the page says how far that was.
 
+use std::time::Duration;
+
 use access::{Rule, UserId, Why};
 use actors::Tenant;
 use jiff::Timestamp;
 use serde_json::Value;
 use store::Texts;
+use tokio::time::timeout;
 
 use crate::admin::problem::Problem;
 use crate::app::App;
@@ -15,6 +18,8 @@ use crate::app::App;
 /// Events on a page, and entries of the feed that are looked through for them.
 const EVENTS: usize = 30;
 const LOOKED_AT_MAX: usize = 50_000;
+/// How long the page waits for its turn to look.
+const TURN_WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// The history of an account, or a piece of it.
 #[derive(Default)]
@@ -61,7 +66,8 @@ pub(super) async fn read(
     before: Option<u64>,
 ) -> Result<History, Problem> {
     // Somebody else's long look is no reason to show nothing of the account.
-    let Some(permits) = app.scan_permits(tenant.key()).await else {
+    let turn = timeout(TURN_WAIT_MAX, app.scan_permits(tenant.key())).await;
+    let Ok(Some(permits)) = turn else {
         return Ok(History { is_missing: true, ..History::default() });
     };
     let (snapshot, key) = (tenant.shared().snapshot()?, tenant.key());

@@ -14,6 +14,7 @@ function offerThemes() {
   const label = () => { button.textContent = isDark() ? "Light" : "Dark"; };
   button.hidden = false;
   label();
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", label);
   button.addEventListener("click", () => {
     const theme = isDark() ? "light" : "dark";
     document.documentElement.dataset.theme = theme;

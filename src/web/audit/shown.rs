@@ -5,16 +5,20 @@
 
 use std::collections::HashMap;
 
-use access::UserId;
+use access::{GroupId, UserId};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use store::{ReadError, Snapshot, TenantKey};
+
+use crate::web::filters::shortened;
 
 /// Things that are shown of an entry, and keys of each.
 const CHANGES_MAX: usize = 10;
 const KEYS_MAX: usize = 12;
 /// Characters of a value that are looked at.
 const VALUE_CHARS_MAX: usize = 200;
+/// Characters of each name in a list of names.
+const NAME_CHARS_MAX: usize = 40;
 
 /// An entry.
 pub(super) struct Entry {
@@ -37,6 +41,8 @@ pub(super) struct Change {
     pub(super) called: String,
     /// Its page, within the tenant's.
     pub(super) page: Option<String>,
+    /// What became of it in short, where there is something to put first.
+    pub(super) summary: Option<String>,
     pub(super) keys: Vec<KeyChange>,
     /// Keys besides.
     pub(super) more: usize,
@@ -49,12 +55,15 @@ pub(super) struct KeyChange {
     pub(super) after: Option<String>,
 }
 
-/// What accounts are called.
+/// What accounts and groups are called.
 pub(super) struct Names<'a> {
     snapshot: &'a Snapshot,
     tenant: Option<TenantKey>,
     known: HashMap<UserId, Option<String>>,
 }
+
+/// Members that are named.
+const MEMBERS_MAX: usize = 5;
 
 /// Who an actor of this kind is, in words.
 pub(super) fn actor_words(kind: &str) -> &'static str {
@@ -86,6 +95,33 @@ impl<'a> Names<'a> {
     }
 }
 
+impl Names<'_> {
+    fn of_group(&self, id: &str) -> Result<Option<String>, ReadError> {
+        let (Some(tenant), Ok(group)) = (self.tenant, id.parse::<GroupId>()) else {
+            return Ok(None);
+        };
+        Ok(self.snapshot.group(tenant, group)?.map(|record| record.name))
+    }
+
+    /// The members that one side of a change names, and how many there are.
+    fn of_members(&mut self, side: Option<&Value>) -> Result<Option<(u64, String)>, ReadError> {
+        let Some(side) = side else { return Ok(None) };
+        let list = |key: &str| side.get(key).and_then(Value::as_array).into_iter().flatten();
+        let waiting = list("parked").count();
+        let count = side.get("members_count").and_then(Value::as_u64).unwrap_or_default();
+        let count = count.saturating_add(u64::try_from(waiting).unwrap_or(u64::MAX));
+        let mut named = Vec::new();
+        for id in list("members").chain(list("parked")).filter_map(Value::as_str).take(MEMBERS_MAX)
+        {
+            let name = self.of(id)?.unwrap_or_else(|| id.to_owned());
+            named.push(shortened(&name, NAME_CHARS_MAX));
+        }
+        let rest = count.saturating_sub(u64::try_from(named.len()).unwrap_or(u64::MAX));
+        let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+        Ok(Some((count, named.join(", ") + &more)))
+    }
+}
+
 impl Entry {
     pub(super) fn read(entry: &Value, names: &mut Names<'_>) -> Result<Self, ReadError> {
         let actor = entry.get("actor");
@@ -109,25 +145,50 @@ impl Change {
     fn read(change: &Value, names: &mut Names<'_>) -> Result<Self, ReadError> {
         let (object, id) = (text(change, "object"), text(change, "id"));
         let (before, after) = (change.get("before"), change.get("after"));
+        let is_whole = |side: &Value| match object {
+            "user" | "group" => side.get("id").is_some(),
+            "account" => side.get("status").is_some(),
+            "settings" | "bindings" => false,
+            _ => true,
+        };
         let verb = match (before, after) {
-            (None, Some(_)) => "made",
-            (Some(_), None) => "removed",
+            (None, Some(after)) if is_whole(after) => "made",
+            (Some(before), None) if is_whole(before) => "removed",
             _ => "changed",
         };
-        let is_user = matches!(object, "user" | "account");
-        let called = if is_user { names.of(id)? } else { None };
+        let called = match object {
+            "user" | "account" => names.of(id)?,
+            "group" => names.of_group(id)?,
+            _ => None,
+        };
         let page = match object {
             "user" | "account" if called.is_some() => Some(format!("/accounts/{id}")),
+            "group" if called.is_some() => Some(format!("/accounts?group={id}")),
             "hold" => Some(format!("/holds/{id}")),
             _ => None,
         };
-        let all = KeyChange::all(before, after);
+        let is_of_members = [before, after]
+            .iter()
+            .flatten()
+            .all(|side| object == "group" && side.get("members_count").is_some());
+        let (summary, all) = if is_of_members && (before.is_some() || after.is_some()) {
+            let (left, joined) = (names.of_members(before)?, names.of_members(after)?);
+            let words = |side: &Option<(u64, String)>, verb: &str| {
+                side.as_ref().map(|(count, _)| format!("{count} {verb}"))
+            };
+            let parts = [words(&joined, "joined"), words(&left, "left")];
+            let summary = parts.into_iter().flatten().collect::<Vec<_>>().join(", ");
+            (Some(summary), KeyChange::of_members(joined, left))
+        } else {
+            (None, KeyChange::all(before, after))
+        };
         let more = all.len().saturating_sub(KEYS_MAX);
         Ok(Self {
             verb,
             object: object.replace('_', " "),
             called: called.unwrap_or_else(|| id.to_owned()),
             page,
+            summary,
             keys: all.into_iter().take(KEYS_MAX).collect(),
             more,
         })
@@ -135,6 +196,20 @@ impl Change {
 }
 
 impl KeyChange {
+    fn of_members(joined: Option<(u64, String)>, left: Option<(u64, String)>) -> Vec<Self> {
+        let joined = joined.map(|(_, names)| Self {
+            key: "joined".to_owned(),
+            before: None,
+            after: Some(names),
+        });
+        let left = left.map(|(_, names)| Self {
+            key: "left".to_owned(),
+            before: Some(names),
+            after: None,
+        });
+        joined.into_iter().chain(left).collect()
+    }
+
     fn all(before: Option<&Value>, after: Option<&Value>) -> Vec<Self> {
         let nothing = Map::new();
         let keys = |value: Option<&Value>| match value {
@@ -171,7 +246,7 @@ fn written(value: &Value) -> String {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    crate::web::filters::shortened(&text, VALUE_CHARS_MAX)
+    shortened(&text, VALUE_CHARS_MAX)
 }
 
 #[cfg(test)]

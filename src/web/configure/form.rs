@@ -3,7 +3,7 @@
 //! The patch that it makes has four keys and no other, whatever was sent: that is all that whoever
 //! opened a setup link may change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use access::settings::{RoleMapping, Settings};
 use serde_json::{Map, Value, json};
@@ -154,8 +154,9 @@ impl RulesForm {
         }
         let mut fields: BTreeMap<&str, Value> =
             current.field_mappings.keys().map(|name| (name.as_str(), Value::Null)).collect();
-        for (at, field) in self.fields.iter().enumerate() {
-            if self.fields.iter().take(at).any(|before| before.name == field.name) {
+        let mut seen = HashSet::new();
+        for field in &self.fields {
+            if !seen.insert(&field.name) {
                 let key = format!("field_mappings.{}", field.name);
                 return Err(Problem::unprocessable(format!("{key}: stands twice")).with("key", key));
             }
@@ -166,9 +167,10 @@ impl RulesForm {
         roles.extend([current.default_role.as_str(), current.disabled_role.as_str()]);
         let groups: Vec<&str> = mappings.filter_map(|mapping| mapping.group.as_deref()).collect();
         let row = |row: &TypedMapping| {
-            let (key, group) = match row.is_by_id {
-                true => ("group_id", row.group.trim()),
-                false => ("group", trimmed(&row.group, &groups)),
+            let (key, group) = if row.is_by_id {
+                ("group_id", row.group.trim())
+            } else {
+                ("group", trimmed(&row.group, &groups))
             };
             json!({key: group, "role": trimmed(&row.role, &roles)})
         };

@@ -1,5 +1,6 @@
 //! Rows of role mappings with what is known of their groups.
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use access::GroupId;
@@ -9,6 +10,7 @@ use scim::schema::ResourceType;
 use store::{ReadError, Snapshot};
 
 use super::form::{RulesForm, TypedMapping};
+use crate::web::filters;
 
 /// Groups that are offered to choose from.
 const GROUPS_OFFERED_MAX: usize = 1_000;
@@ -30,7 +32,7 @@ pub(super) enum Meaning {
     /// The row is empty.
     Nothing,
     /// It means this group.
-    Bound { name: String, members: u32 },
+    Bound { name: String, members: String },
     /// No such group was pushed yet.
     Unbound,
     /// It means the same group as an earlier row, which wins.
@@ -40,7 +42,7 @@ pub(super) enum Meaning {
 /// A group to choose.
 pub(super) struct Offered {
     pub(super) name: String,
-    pub(super) members: u32,
+    pub(super) members: String,
 }
 
 /// The rows of a form, and an empty one for who has no script.
@@ -50,7 +52,7 @@ pub(super) fn rows(
     form: &RulesForm,
 ) -> Result<Vec<Row>, ReadError> {
     let snapshot = tenant.shared().snapshot()?;
-    let mut seen: Vec<(GroupId, usize)> = Vec::new();
+    let mut seen: HashMap<GroupId, usize> = HashMap::new();
     let mut rows = Vec::with_capacity(form.mappings.len().saturating_add(1));
     for (at, mapping) in form.mappings.iter().enumerate() {
         let place = at.saturating_add(1);
@@ -61,13 +63,14 @@ pub(super) fn rows(
         };
         let meaning = match record {
             None => Meaning::Unbound,
-            Some((group, record)) => match seen.iter().find(|(known, _)| *known == group) {
-                Some((_, by)) => Meaning::Shadowed { by: *by },
-                None => {
-                    seen.push((group, place));
-                    Meaning::Bound { name: record.name, members: record.members }
+            Some((group, record)) => {
+                if let Some(by) = seen.get(&group) {
+                    Meaning::Shadowed { by: *by }
+                } else {
+                    seen.insert(group, place);
+                    Meaning::Bound { name: record.name, members: counted(record.members) }
                 }
-            },
+            }
         };
         let error = |part: &str| form.error_of(&format!("role_mappings[{at}]{part}"));
         let of_group = error("").or_else(|| error(".group")).or_else(|| error(".group_id"));
@@ -90,7 +93,7 @@ pub(super) fn offered(tenant: &Tenant) -> Result<(Vec<Offered>, bool), ReadError
     let mut groups: Vec<Offered> = Vec::new();
     let snapshot = tenant.shared().snapshot()?;
     snapshot.resources(tenant.key(), ResourceType::Group, None, |_, record| {
-        groups.push(Offered { name: record.name, members: record.members });
+        groups.push(Offered { name: record.name, members: counted(record.members) });
         if groups.len() > GROUPS_OFFERED_MAX {
             ControlFlow::Break(())
         } else {
@@ -101,6 +104,13 @@ pub(super) fn offered(tenant: &Tenant) -> Result<(Vec<Offered>, bool), ReadError
     groups.truncate(GROUPS_OFFERED_MAX);
     groups.sort_by(|one, other| one.name.cmp(&other.name));
     Ok((groups, more))
+}
+
+fn counted(members: u32) -> String {
+    match members {
+        1 => "1 member".to_owned(),
+        more => format!("{} members", filters::grouped(&more.to_string())),
+    }
 }
 
 /// The group that a mapping means: as it is bound, or would be once it is saved.

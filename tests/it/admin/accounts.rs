@@ -263,8 +263,10 @@ async fn groups_show_their_size_and_role() {
     let groups = server.admin().all("/tenants/acme/groups").await;
 
     let expected = json!([
-        {"id": staff, "display_name": "STAFF", "members": 3, "role": "loanee"},
-        {"id": other, "display_name": "Other", "members": 0, "role": null},
+        {"id": staff, "display_name": "STAFF", "members": 3, "role": "loanee", "mapping": 0,
+         "external_id": null},
+        {"id": other, "display_name": "Other", "members": 0, "role": null, "mapping": null,
+         "external_id": null},
     ]);
     assert_eq!(json!(groups), expected);
 }

@@ -15,8 +15,17 @@ async fn an_operator_sees_the_supervision_tree() {
     let page = browser.get("/actors").await.expect(200);
 
     for text in [
-        "Directory", "Tenant", "acme", "umbrella", "Reconciler", "Housekeeper", "Reporter",
-        "Recorder", "No actor is slow", "/tenants/acme/actors", "data-live-from=\"/live\"",
+        "Directory",
+        "Tenant",
+        "acme",
+        "umbrella",
+        "Reconciler",
+        "Housekeeper",
+        "Reporter",
+        "Recorder",
+        "No actor is slow",
+        "/tenants/acme/actors",
+        "data-live-from=\"/live\"",
     ] {
         page.shows(text);
     }

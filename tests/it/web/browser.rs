@@ -78,6 +78,22 @@ impl Browser {
         self.post(path, &fields).await
     }
 
+    /// The same with the page that the form is on.
+    pub(crate) async fn act_on(&self, page: &str, path: &str, fields: &[(&str, &str)]) -> Page {
+        let csrf = self.csrf().await;
+        let pairs = fields.iter().map(|(name, value)| format!("{name}={}", encode(value)));
+        let body = pairs.chain([format!("csrf={csrf}")]).collect::<Vec<_>>().join("&");
+        let request = self.request(Method::POST, path).header("origin", &self.url);
+        let request = request.header("referer", format!("{}{page}", self.url));
+        let form = "application/x-www-form-urlencoded";
+        self.send(request.header("content-type", form).body(body)).await
+    }
+
+    /// GET of an address that was put together.
+    pub(crate) async fn get_owned(&self, path: String) -> Page {
+        self.get(&path).await
+    }
+
     /// The CSRF token, off the page that this session starts with.
     pub(crate) async fn csrf(&self) -> String {
         let mut page = self.get("/").await;
@@ -99,6 +115,15 @@ impl Page {
     #[track_caller]
     pub(crate) fn shows(&self, text: &str) {
         assert!(self.text.contains(text), "{text:?} is not on the page: {}", self.text);
+    }
+
+    /// Where the link with this text leads.
+    #[track_caller]
+    pub(crate) fn link(&self, text: &str) -> String {
+        let end = self.text.find(&format!(">{text}</a>")).expect("a link with this text");
+        let (_, href) = self.text[..end].rsplit_once("href=\"").expect("it leads somewhere");
+        let href = href.split('"').next().unwrap_or_default().replace("&#38;", "&");
+        href.split('#').next().unwrap_or_default().to_owned()
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
