@@ -87,6 +87,18 @@ describe("bad names are shown as the text that they are", () => {
       assert.ok(!raw.includes(name), `${name} is in the page as it was sent`);
     }
   });
+
+  test("the names themselves are read", async () => {
+    const { page, done } = await openAsOperator(browser);
+    await page.goto(`/tenants/${hostile.id}/accounts`);
+    for (const name of [HOSTILE.image, HOSTILE.script, HOSTILE.template, HOSTILE.entity, HOSTILE.formula]) {
+      await page.getByRole("rowheader", { name, exact: true }).waitFor();
+    }
+    await page.goto(`/tenants/${hostile.id}/accounts/${hostile.account}`);
+    const heading = await page.getByRole("heading", { level: 1 }).innerText();
+    assert.equal(heading, HOSTILE.turned.replaceAll(/[\u200f\u200e\u202c\u202e\u2066\u2069]/gu, "\ufffd"));
+    await done();
+  });
 });
 
 describe("pages with nothing to show yet say so", () => {

@@ -147,7 +147,6 @@ function equipment(rows) {
 
 // Requests are written down a little later than they are answered.
 async function newestRequest(base) {
-  if (process.env.NO_REQUESTS) return null; // DEV
   return eventually("request", async () => (await admin("GET", `${base}/requests?limit=1`)).items[0]?.id);
 }
 
@@ -194,8 +193,8 @@ async function hostile() {
   const first = async (what) => (await admin("GET", `${base}/${what}?limit=1`)).items[0]?.id;
   return {
     id: directory.id, name: short(HOSTILE.script), endpoint: directory.endpoint, token: directory.token,
-    account: users[0], locked: users[2], disabled: users[1], wave: wave.id, hold: await first("holds"),
-    webhook: await first("webhooks"), request: await newestRequest(base), accounts: users,
+    account: users[Object.keys(HOSTILE).indexOf("turned")], locked: users[2], disabled: users[1],
+    wave: wave.id, hold: await first("holds"), webhook: await first("webhooks"), request: await newestRequest(base),
   };
 }
 
