@@ -139,17 +139,6 @@ impl SentLog {
         fresh.whole_groups = fresh.whole_groups.saturating_add(unwritten.whole_groups);
     }
 
-    /// The operation that writes this.
-    pub(crate) fn written_with(
-        &self,
-        shared: &Shared,
-        fresh: &Fresh,
-    ) -> Result<Operation, ReadError> {
-        let mut kept = kept(shared, &shared.snapshot()?)?;
-        fresh.add_to(&mut kept);
-        Operation::put(&SentNames(kept))
-    }
-
     fn hash(&self, seen_in: SeenIn, name: &str) -> u64 {
         self.hasher.hash_one((seen_in, name))
     }
@@ -171,6 +160,13 @@ impl Today {
 impl Fresh {
     fn is_empty(&self) -> bool {
         self.names.is_empty() && self.whole_users == 0 && self.whole_groups == 0
+    }
+
+    /// The operation that writes this with what is kept.
+    pub(crate) fn operation(&self, shared: &Shared) -> Result<Operation, ReadError> {
+        let mut kept = kept(shared, &shared.snapshot()?)?;
+        self.add_to(&mut kept);
+        Operation::put(&SentNames(kept))
     }
 
     fn add_to(&self, sent: &mut Sent) {

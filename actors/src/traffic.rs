@@ -182,7 +182,7 @@ fn handed_in(
 ) -> Result<Changeset, ChangeError> {
     let change = hand_in(shared, now)?;
     Ok(match names {
-        Some(names) => change.with(shared.sent.written_with(shared, names)?),
+        Some(names) => change.with(names.operation(shared)?),
         None => change,
     })
 }

@@ -214,6 +214,6 @@ impl Health {
 
 impl From<Quarantine> for ShownQuarantine {
     fn from(quarantine: Quarantine) -> Self {
-        Self { quarantine, window: "24h", limits: sync::LIMITS }
+        Self { quarantine, window: "24h", limits: sync::Limits::default() }
     }
 }

@@ -6,6 +6,7 @@ use askama::Template;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use serde_json::Value;
+use store::{ReadError, Snapshot, TenantKey};
 
 use super::filters::{self, readable};
 use super::forms::percent_encode;
@@ -58,6 +59,8 @@ struct Row {
     request: ShownRequest,
     what: &'static str,
     answer: String,
+    /// The user or group, by name if there still is one.
+    about: Option<String>,
 }
 
 /// The list.
@@ -73,6 +76,10 @@ pub(super) async fn list(
     let before: Option<RecordPlace> = parameters.cursor()?;
     let wanted = Wanted::read(&parameters)?;
     let page = requests::newest(&app, &tenant, wanted, before, ON_A_PAGE).await?;
+    let snapshot = tenant.shared().snapshot()?;
+    let rows =
+        page.items.into_iter().map(|request| Row::from(request).named(&snapshot, tenant.key()));
+    let rows = rows.collect::<Result<_, _>>()?;
     let layout = Layout::of_tenant(&visitor, &tenant, "Requests")?;
     let home = format!("/tenants/{}", tenant.shared().id);
     let here = format!("{home}/requests?{}", asked.query());
@@ -82,7 +89,7 @@ pub(super) async fn list(
         first: before.map(|_| here.clone()),
         home,
         asked,
-        rows: page.items.into_iter().map(Row::from).collect(),
+        rows,
         dropped: page.dropped,
         is_recording: page.is_recording,
     })
@@ -124,10 +131,31 @@ impl Asked {
     }
 }
 
+impl Row {
+    /// The same, with what the user or group is called now, where the request does not tell.
+    fn named(mut self, snapshot: &Snapshot, tenant: TenantKey) -> Result<Self, ReadError> {
+        let id = self.request.resource.as_deref().filter(|_| self.request.subject.is_none());
+        let record = match (id, self.request.resource_type.as_deref()) {
+            (Some(id), Some("Group")) => match id.parse() {
+                Ok(id) => snapshot.group(tenant, id)?,
+                Err(_) => None,
+            },
+            (Some(id), Some("User")) => match id.parse() {
+                Ok(id) => snapshot.user(tenant, id)?,
+                Err(_) => None,
+            },
+            _ => None,
+        };
+        self.about = record.map(|record| record.name).or(self.about);
+        Ok(self)
+    }
+}
+
 impl From<ShownRequest> for Row {
     fn from(request: ShownRequest) -> Self {
         let (what, answer) = (what(&request), answer_words(request.status));
-        Self { request, what, answer }
+        let about = request.subject.clone().or_else(|| request.resource.clone());
+        Self { request, what, answer, about }
     }
 }
 
@@ -199,7 +227,7 @@ pub(super) async fn show(
         Some(id) => tenant.shared().snapshot()?.account(tenant.key(), id)?,
         None => None,
     };
-    let row = Row::from(whole.request);
+    let row = Row::from(whole.request).named(&tenant.shared().snapshot()?, tenant.key())?;
     render(&RequestPage {
         layout,
         home: format!("/tenants/{}", tenant.shared().id),

@@ -15,6 +15,7 @@ pub mod marks;
 pub mod members;
 pub mod requests;
 pub mod resources;
+pub mod search;
 pub mod tenants;
 
 use std::sync::Arc;
@@ -72,6 +73,8 @@ promises![
     requests::exchanges_come_back_as_they_were_put,
     requests::a_block_tells_what_it_cannot_hold,
     requests::retention_takes_the_oldest_blocks,
+    search::accounts_are_looked_through_in_pieces,
+    search::entries_about_one_thing_are_found_looking_back,
     tenants::tokens_are_kept_and_deleted,
     tenants::a_token_expires_never_later_than_it_would_anyway,
     tenants::a_tenants_id_is_unique_and_its_number_is_never_used_again,

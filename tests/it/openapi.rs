@@ -218,6 +218,24 @@ async fn real_answers_are_as_described() {
     let wave = admin.wait_until_settled("acme").await;
     let path = format!("/tenants/acme/waves/{}", wave["id"].as_str().unwrap());
     check("get", &of("/waves/{wave}"), admin.get(&path).await.expect(200));
+    scim.post("/Users", &json!({"userName": "bob"})).await.expect(409);
+    let requests = eventually("recorded refusal", || async {
+        let answer = admin.get("/tenants/acme/requests?errors=true").await.expect(200);
+        let is_there = answer.json()["items"][0]["status"] == 409;
+        if is_there { Ok(answer) } else { Err(format!("{answer:?}")) }
+    })
+    .await;
+    let requests = check("get", &of("/requests"), requests).json();
+    let request = requests["items"][0]["id"].as_str().unwrap();
+    let request = admin.get(&format!("/tenants/acme/requests/{request}")).await.expect(200);
+    check("get", &of("/requests/{request}"), request);
+    let bad = admin.get("/tenants/acme/requests?status=x").await.expect(400);
+    check("get", &of("/requests"), bad);
+    let lines = admin.get(&format!("{path}/requests")).await.expect(200).body;
+    for line in String::from_utf8(lines).unwrap().lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        document.validate("wave", &json!({"$ref": "#/components/schemas/WaveRequest"}), &line);
+    }
     check("get", &of("/groups"), admin.get("/tenants/acme/groups").await.expect(200));
     check("get", &of("/health"), admin.get("/tenants/acme/health").await.expect(200));
     check("get", &of("/traffic"), admin.get("/tenants/acme/traffic").await.expect(200));

@@ -35,6 +35,7 @@ mod sweeps;
 mod tenancy;
 #[cfg(test)]
 mod test_tenant;
+#[cfg(test)]
 mod traffic;
 #[cfg(test)]
 mod waves;

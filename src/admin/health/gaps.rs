@@ -4,7 +4,7 @@
 //! Who came back without groups is found in the latest entries of the feed, so many and no more.
 //! The others cannot be seen from here: what is not sent looks like what does not exist.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashSet};
 use std::ops::ControlFlow;
 
 use access::{EventType, Status as AccountStatus, UserId};
@@ -132,7 +132,7 @@ fn came_back_without_groups(looking: &Looking<'_>) -> Result<(Vec<GapAccount>, b
 #[derive(Default)]
 struct Back {
     accounts: BTreeMap<UserId, Timestamp>,
-    deleted: HashMap<String, ()>,
+    deleted: HashSet<String>,
 }
 
 impl Back {
@@ -147,12 +147,12 @@ impl Back {
             EventType::AccountEnabled => {
                 self.accounts.insert(account, at);
             }
-            EventType::AccountCreated if self.deleted.contains_key(&name()) => {
+            EventType::AccountCreated if self.deleted.contains(&name()) => {
                 self.accounts.insert(account, at);
             }
             EventType::AccountDeleted => {
                 self.accounts.remove(&account);
-                self.deleted.insert(name(), ());
+                self.deleted.insert(name());
             }
             EventType::AccountDisabled => {
                 self.accounts.remove(&account);

@@ -43,12 +43,17 @@ pub(crate) struct Limits {
     pub(crate) all_failures_max: u64,
 }
 
-pub(super) const LIMITS: Limits = Limits {
-    failures_min: FAILURES_MIN,
-    share_max: SHARE_PERCENT_MAX as f64 / 100.0,
-    failures_max: FAILURES_MAX,
-    all_failures_max: ALL_FAILURES_MAX,
-};
+impl Default for Limits {
+    fn default() -> Self {
+        let percent = u8::try_from(SHARE_PERCENT_MAX).unwrap_or(u8::MAX);
+        Self {
+            failures_min: FAILURES_MIN,
+            share_max: f64::from(percent) / 100.0,
+            failures_max: FAILURES_MAX,
+            all_failures_max: ALL_FAILURES_MAX,
+        }
+    }
+}
 
 #[expect(clippy::unnecessary_wraps, reason = "a check as the others are")]
 pub(super) fn cadence(_: &Looking<'_>, health: &mut Health) -> Result<Status, ReadError> {

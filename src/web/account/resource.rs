@@ -38,9 +38,9 @@ fn written(value: &Value) -> String {
         if c == '\n' || filters::readable(c.encode_utf8(&mut [0; 4])) != "\u{fffd}" {
             shown.push(c);
         } else {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                shown.push_str(&format!("\\u{unit:04x}"));
-            }
+            let mut units = [0; 2];
+            let units = c.encode_utf16(&mut units).iter();
+            shown.extend(units.map(|unit| format!("\\u{unit:04x}")));
         }
     }
     shown

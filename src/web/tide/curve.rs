@@ -1,6 +1,8 @@
 //! A smooth curve through points that never rises above or falls below them (Fritsch and Carlson's
 //! monotone cubic): water has no waves where there were none.
 
+use std::fmt::Write;
+
 use super::place;
 
 /// The curve as an SVG path; points are in order of their first coordinate.
@@ -10,13 +12,16 @@ pub(super) fn smooth(points: &[(f64, f64)]) -> String {
     let slopes = slopes(points);
     let pairs = points.iter().zip(rest).zip(slopes.iter().zip(slopes.iter().skip(1)));
     for (((x, y), (next_x, next_y)), (slope, next_slope)) in pairs {
-        if y == next_y && *slope == 0.0 && *next_slope == 0.0 {
+        let is_flat = |slope: f64| slope.abs() < f64::EPSILON;
+        if is_flat(y - next_y) && is_flat(*slope) && is_flat(*next_slope) {
             // Still water needs no curve, and there is much of it.
-            path.push_str(&format!("H{}", place(*next_x)));
+            // A string takes whatever is written to it.
+            let _ = write!(path, "H{}", place(*next_x));
             continue;
         }
         let third = (next_x - x) / 3.0;
-        path.push_str(&format!(
+        let _ = write!(
+            path,
             "C{} {} {} {} {} {}",
             place(x + third),
             place(slope.mul_add(third, *y)),
@@ -24,7 +29,7 @@ pub(super) fn smooth(points: &[(f64, f64)]) -> String {
             place(next_slope.mul_add(-third, *next_y)),
             place(*next_x),
             place(*next_y),
-        ));
+        );
     }
     path
 }
