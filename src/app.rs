@@ -77,10 +77,10 @@ impl App {
             failed_logins: FailedLogins::new(failed_logins_per_minute),
             failed_web_logins: FailedLogins::counting_all(failed_logins_per_minute),
             sessions: Sessions::default(),
-            streams: Streams::default(),
+            streams: Streams::of_feed(),
             records_requests: true,
             glances: crate::web::tenants::Glances::default(),
-            web_streams: Streams::default(),
+            web_streams: Streams::of_pages(),
             stopping: watch::Sender::new(false),
         }))
     }

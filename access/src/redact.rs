@@ -103,9 +103,9 @@ impl Redactor {
     /// A body, at most `bytes_max` of it.
     pub fn body<'a>(&mut self, body: Body<'a>, bytes_max: usize) -> Result<KeptBody<'a>, Omitted> {
         let Body { bytes, is_whole, is_json } = body;
-        // The beginning can be judged by itself: a value that follows it is not shown.
         let start = bytes.get(..bytes_max).unwrap_or(bytes);
-        if is_json && !has_word(start) && !escapes_ascii(start) && !self.may_hold_known(start) {
+        // All of it is judged: the word may come after the value that it tells of.
+        if is_json && !has_word(bytes) && !escapes_ascii(bytes) && !self.may_hold_known(bytes) {
             let text = match std::str::from_utf8(start) {
                 Ok(text) => text,
                 // Cut within a character.

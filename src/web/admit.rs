@@ -29,6 +29,8 @@ const FORM_BYTES_MAX: usize = 256 << 10;
 /// The name of the session's cookie; with TLS, one that no other host or path can set.
 const COOKIE_NAME: &str = "slackwater";
 const COOKIE_NAME_TLS: &str = "__Host-slackwater";
+/// What the script sends when it asks for its page again.
+const LOOKS_AGAIN: &str = "x-look-again";
 const OUT_OF_DATE: &str =
     "This page was out of date. Go back, load it again, and send the form once more.";
 
@@ -99,9 +101,17 @@ pub async fn admit(
     if changes && !is_token_of(&session, &sent) {
         return refuse(StatusCode::FORBIDDEN, OUT_OF_DATE);
     }
+    // A form may take long to come: who was let in may have been shown out since.
+    if changes {
+        match still_counts(app, &session) {
+            Ok(true) => {}
+            Ok(false) => return to_login(&back, true),
+            Err(problem) => return Refused::from(problem).into_response(),
+        }
+    }
     let mut request = request;
     let from = changes.then(|| own_referer(app, request.headers())).flatten();
-    let visitor = Visitor::new(Arc::clone(&session), request.uri());
+    let visitor = Visitor::new(Arc::clone(&session), &request, looks_again(request.headers()));
     request.extensions_mut().insert(visitor);
     let answer = next.run(request).await;
     // A form that was refused is shown again, with the reason on it.
@@ -119,7 +129,8 @@ pub async fn admit(
 pub(super) fn session(app: &App, headers: &HeaderMap) -> Result<Option<Arc<Session>>, Problem> {
     let Some(id) = cookie(app, headers) else { return Ok(None) };
     let now = app.service().clock().now();
-    let Some(session) = app.sessions().find(id, now) else { return Ok(None) };
+    let is_used = !looks_again(headers);
+    let Some(session) = app.sessions().find(id, now, is_used) else { return Ok(None) };
     let counts = counts(app, &session.who)?;
     if !counts {
         app.sessions().end(id);
@@ -127,8 +138,20 @@ pub(super) fn session(app: &App, headers: &HeaderMap) -> Result<Option<Arc<Sessi
     Ok(counts.then_some(session))
 }
 
+/// Whether a page asks for itself again because something has changed: nobody has done anything,
+/// and nobody reads what comes, but for the parts that move.
+fn looks_again(headers: &HeaderMap) -> bool {
+    headers.contains_key(LOOKS_AGAIN)
+}
+
+/// Whether a session has neither ended nor lost its reason to be.
+pub(crate) fn still_counts(app: &App, session: &Session) -> Result<bool, Problem> {
+    let now = app.service().clock().now();
+    Ok(session.is_live(now) && counts(app, &session.who)?)
+}
+
 /// Whether a session's reason to be still holds.
-pub(super) fn counts(app: &App, who: &Who) -> Result<bool, Problem> {
+fn counts(app: &App, who: &Who) -> Result<bool, Problem> {
     let Who::Setup { tenant, link, .. } = who else { return Ok(true) };
     let snapshot = app.service().store().snapshot()?;
     let Some(tenant) = snapshot.tenant(tenant)? else { return Ok(false) };
@@ -159,7 +182,7 @@ async fn with_fields(kind: Kind, request: Request) -> Result<(Request, String), 
             Ok((Request::from_parts(parts, body), sent))
         }
         Kind::Act => {
-            let fields = Fields::read(&body::read(body, FORM_BYTES_MAX).await?);
+            let fields = Fields::read(&body::read(body, FORM_BYTES_MAX).await?)?;
             let sent = fields.text("csrf").to_owned();
             parts.extensions.insert(fields);
             Ok((Request::from_parts(parts, Body::empty()), sent))

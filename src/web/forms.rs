@@ -9,14 +9,23 @@ use axum::http::request::Parts;
 
 use crate::admin::problem::Problem;
 
+/// Fields of a form: four for each of the 1,000 mappings that settings may have, and then some.
+const FIELDS_MAX: usize = 5_000;
+
 /// The fields of a form, in order. Line ends are those of Unix.
 #[derive(Debug, Clone, Default)]
 pub struct Fields(Vec<(String, String)>);
 
 impl Fields {
-    pub(super) fn read(body: &[u8]) -> Self {
+    pub(super) fn read(body: &[u8]) -> Result<Self, Problem> {
         let pairs = form_urlencoded::parse(body).into_owned();
-        Self(pairs.map(|(name, value)| (name, value.replace("\r\n", "\n"))).collect())
+        let pairs = pairs.map(|(name, value)| (name, value.replace("\r\n", "\n")));
+        let fields: Vec<(String, String)> = pairs.take(FIELDS_MAX + 1).collect();
+        if fields.len() > FIELDS_MAX {
+            let detail = format!("the form has more than {FIELDS_MAX} fields");
+            return Err(Problem::unprocessable(detail));
+        }
+        Ok(Self(fields))
     }
 
     /// The first field of this name.
@@ -75,8 +84,10 @@ mod tests {
 
     #[test]
     fn fields_are_found_by_name_and_in_order() {
-        let fields = Fields::read(b"group=IT+Admins&role=admin&group=All&reason=%20&text=a%0D%0Ab");
+        let form = b"group=IT+Admins&role=admin&group=All&reason=%20&text=a%0D%0Ab";
+        let fields = Fields::read(form).unwrap();
 
+        assert!(Fields::read(&b"a=1&".repeat(FIELDS_MAX + 1)).is_err());
         assert_eq!(fields.all("group").collect::<Vec<_>>(), ["IT Admins", "All"]);
         assert_eq!(fields.filled("reason"), None);
         assert_eq!(fields.text("text"), "a\nb");

@@ -27,8 +27,9 @@ use crate::streams::Seat;
 
 /// How often it is looked whether something has changed.
 const LOOKED_EVERY: Duration = Duration::from_secs(1);
-/// How long nothing is sent before a comment is, so that nobody in between thinks it is dead.
-const HEARTBEAT: Duration = Duration::from_secs(15);
+/// How long nothing is sent before a comment is. It is how we notice that a page was left: people
+/// go on to the next one quickly, and each of them takes a seat.
+const HEARTBEAT: Duration = Duration::from_secs(2);
 
 /// Somebody who watches a page.
 struct Watching {
@@ -99,9 +100,7 @@ impl Watching {
                 _ = self.ticks.tick() => {}
                 _ = stopping.wait_for(|stopping| *stopping) => return false,
             }
-            let counts = admit::counts(&self.app, &self.session.who).unwrap_or(false);
-            let now = self.app.service().clock().now();
-            if !counts || !self.session.is_live(now) {
+            if !admit::still_counts(&self.app, &self.session).unwrap_or(false) {
                 return false;
             }
             let state = self.tenant.as_ref().map(state);

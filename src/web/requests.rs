@@ -1,6 +1,8 @@
 //! `/tenants/{t}/requests`: what the directory sent and what it got; one request with its bodies;
 //! the requests of a wave as a file.
 
+use std::sync::Arc;
+
 use access::redact::{Omitted, REDACTED};
 use askama::Template;
 use axum::extract::{Path, RawQuery, State};
@@ -244,11 +246,11 @@ pub(super) async fn show(
 /// The requests of a wave, as a file.
 pub(super) async fn download(
     State(app): State<App>,
-    _: Visitor,
+    visitor: Visitor,
     Path((tenant, wave)): Path<(String, String)>,
 ) -> Shown {
     let tenant = open_tenant(&app, &tenant).await?;
-    Ok(requests::start_download(&app, &tenant, &wave)?)
+    Ok(requests::start_download(&app, &tenant, &wave, Some(Arc::clone(visitor.session())))?)
 }
 
 impl Body {

@@ -15,6 +15,8 @@ use store::token::{NoRandomness, random_hex, sha256};
 
 /// Sessions at once. Beyond, the one that was not used for longest ends.
 const SESSIONS_MAX: usize = 4_096;
+/// Sessions of one setup link at once: a link that is passed around ends nobody else's.
+const SESSIONS_PER_LINK_MAX: usize = 16;
 /// How long a session may rest.
 pub const IDLE_MAX: Duration = Duration::from_hours(2);
 /// How long a session lasts at most.
@@ -61,9 +63,12 @@ struct State {
     notice: Option<Notice>,
 }
 
+/// Sessions by the SHA-256 of their ids.
+type Kept = HashMap<[u8; 32], Arc<Session>>;
+
 /// Everybody who is logged in.
 #[derive(Default)]
-pub struct Sessions(Mutex<HashMap<[u8; 32], Arc<Session>>>);
+pub struct Sessions(Mutex<Kept>);
 
 impl Session {
     /// Says something on the next page.
@@ -95,40 +100,57 @@ impl Sessions {
         let state = Mutex::new(State { used_at: now, ended: false, notice: None });
         let session = Arc::new(Session { who, csrf, started_at: now, state });
         let mut sessions = self.all();
+        if let Who::Setup { .. } = session.who {
+            make_room(&mut sessions, SESSIONS_PER_LINK_MAX, |other| other.who == session.who);
+        }
         if sessions.len() >= SESSIONS_MAX {
             sessions.retain(|_, session| session.is_live(now));
         }
-        if sessions.len() >= SESSIONS_MAX {
-            let oldest = sessions.iter().min_by_key(|(_, session)| session.state().used_at);
-            let oldest = oldest.map(|(id, _)| *id);
-            oldest.and_then(|id| sessions.remove(&id));
-        }
+        make_room(&mut sessions, SESSIONS_MAX, |_| true);
         sessions.insert(sha256(&id), session);
         Ok(id)
     }
 
-    /// The session of a cookie, which is used now.
-    pub fn find(&self, id: &str, now: Timestamp) -> Option<Arc<Session>> {
+    /// The session of a cookie. `is_used`: whether somebody does something with it, so that it does
+    /// not rest.
+    pub fn find(&self, id: &str, now: Timestamp, is_used: bool) -> Option<Arc<Session>> {
         let key = sha256(id);
         let session = self.all().get(&key).map(Arc::clone)?;
         if !session.is_live(now) {
             self.all().remove(&key);
             return None;
         }
-        session.state().used_at = now;
+        if is_used {
+            session.state().used_at = now;
+        }
         Some(session)
     }
 
     /// Ends a session.
     pub fn end(&self, id: &str) {
-        if let Some(session) = self.all().remove(&sha256(id)) {
-            // Streams that it opened hold it still.
-            session.state().ended = true;
-        }
+        end(&mut self.all(), &sha256(id));
     }
 
-    fn all(&self) -> MutexGuard<'_, HashMap<[u8; 32], Arc<Session>>> {
+    fn all(&self) -> MutexGuard<'_, Kept> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Ends the one of these that was not used for longest, if there are as many as there may be.
+fn make_room(sessions: &mut Kept, max: usize, is_one: impl Fn(&Session) -> bool) {
+    let own = || sessions.iter().filter(|(_, session)| is_one(session));
+    if own().count() >= max
+        && let Some(id) =
+            own().min_by_key(|(_, session)| session.state().used_at).map(|(id, _)| *id)
+    {
+        end(sessions, &id);
+    }
+}
+
+fn end(sessions: &mut Kept, id: &[u8; 32]) {
+    if let Some(session) = sessions.remove(id) {
+        // Streams that it opened hold it still.
+        session.state().ended = true;
     }
 }
 
@@ -145,12 +167,12 @@ mod tests {
         let sessions = Sessions::default();
         let id = sessions.start(Who::Operator, at(0)).unwrap();
         for hour in 1..12 {
-            assert!(sessions.find(&id, at(hour * 3_600)).is_some(), "{hour}");
+            assert!(sessions.find(&id, at(hour * 3_600), true).is_some(), "{hour}");
         }
-        assert!(sessions.find(&id, at(12 * 3_600)).is_none());
+        assert!(sessions.find(&id, at(12 * 3_600), true).is_none());
 
         let id = sessions.start(Who::Operator, at(0)).unwrap();
-        assert!(sessions.find(&id, at(2 * 3_600)).is_none());
+        assert!(sessions.find(&id, at(2 * 3_600), true).is_none());
     }
 
     #[test]
@@ -161,9 +183,9 @@ mod tests {
 
         sessions.end(&one);
 
-        assert!(sessions.find(&one, at(1)).is_none());
-        assert!(sessions.find(&other, at(1)).is_some());
-        assert!(sessions.find("", at(1)).is_none());
+        assert!(sessions.find(&one, at(1), true).is_none());
+        assert!(sessions.find(&other, at(1), true).is_some());
+        assert!(sessions.find("", at(1), true).is_none());
     }
 
     #[test]
@@ -175,14 +197,41 @@ mod tests {
         }
 
         assert_eq!(sessions.all().len(), SESSIONS_MAX);
-        assert!(sessions.find(&first, at(1)).is_none());
+        assert!(sessions.find(&first, at(1), true).is_none());
+    }
+
+    #[test]
+    fn a_page_that_asks_for_itself_keeps_no_session_awake() {
+        let sessions = Sessions::default();
+        let id = sessions.start(Who::Operator, at(0)).unwrap();
+
+        assert!(sessions.find(&id, at(3_600), false).is_some());
+
+        assert!(sessions.find(&id, at(2 * 3_600), false).is_none());
+    }
+
+    #[test]
+    fn a_setup_link_that_is_opened_often_ends_its_own_sessions() {
+        let sessions = Sessions::default();
+        let operator = sessions.start(Who::Operator, at(0)).unwrap();
+        let link = TokenId::new(at(0));
+        let who = || Who::Setup { tenant: "acme".parse().unwrap(), link, label: String::new() };
+        let first = sessions.start(who(), at(1)).unwrap();
+        let opened = sessions.find(&first, at(1), true).unwrap();
+        for second in 2..=20 {
+            sessions.start(who(), at(second)).unwrap();
+        }
+
+        assert_eq!(sessions.all().len(), 1 + SESSIONS_PER_LINK_MAX);
+        assert!(!opened.is_live(at(20)) && sessions.find(&first, at(20), true).is_none());
+        assert!(sessions.find(&operator, at(20), true).is_some());
     }
 
     #[test]
     fn what_is_to_be_said_is_said_once() {
         let sessions = Sessions::default();
         let id = sessions.start(Who::Operator, at(0)).unwrap();
-        let session = sessions.find(&id, at(1)).unwrap();
+        let session = sessions.find(&id, at(1), true).unwrap();
 
         session.notify(Notice { is_error: false, text: "locked".into() });
 

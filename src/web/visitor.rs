@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use access::{Author, RequestId, TenantId};
-use axum::extract::FromRequestParts;
-use axum::http::Uri;
+use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
 
 use super::page::see_other;
@@ -17,12 +16,13 @@ use crate::answer::Answer;
 pub struct Visitor {
     session: Arc<Session>,
     path: String,
+    looks_again: bool,
     request: Option<RequestId>,
 }
 
 impl Visitor {
-    pub(super) fn new(session: Arc<Session>, uri: &Uri) -> Self {
-        Self { session, path: uri.path().to_owned(), request: None }
+    pub(super) fn new(session: Arc<Session>, request: &Request, looks_again: bool) -> Self {
+        Self { session, path: request.uri().path().to_owned(), looks_again, request: None }
     }
 
     /// Whether it is an operator.
@@ -63,10 +63,12 @@ impl Visitor {
     }
 
     pub(super) fn take_notice(&self) -> Option<Notice> {
-        self.session.take_notice()
+        // What is to be said is said on the page that somebody is sent to.
+        if self.looks_again { None } else { self.session.take_notice() }
     }
 
-    pub(super) const fn session(&self) -> &Arc<Session> {
+    /// The session, for what goes on after the answer has begun.
+    pub(crate) const fn session(&self) -> &Arc<Session> {
         &self.session
     }
 }

@@ -13,6 +13,7 @@ use super::overview::lasted;
 use super::page::{Layout, Shown, render};
 use crate::admin::open_tenant;
 use crate::admin::page::{Page, Parameters};
+use crate::admin::problem::Problem;
 use crate::admin::waves::changes::{WaveChange, WaveChanges, of_wave};
 use crate::admin::waves::{find, read};
 use crate::app::App;
@@ -77,7 +78,16 @@ pub(super) async fn show(
     let wave = find(&tenant, &wave)?;
     let parameters = Parameters::read(query.as_deref());
     let after: Option<u64> = parameters.parse("after", "a number")?;
-    let WaveChanges { items, next_after, is_trimmed } = of_wave(&tenant, &wave, after, CHANGES)?;
+    // Entries of large groups are long: they are read where nobody else waits.
+    let permits = app.scan_permits(tenant.key()).await.ok_or_else(Problem::unavailable)?;
+    let (of, what) = (tenant.clone(), wave.clone());
+    let read = tokio::task::spawn_blocking(move || {
+        let read = of_wave(&of, &what, after, CHANGES);
+        drop(permits);
+        read
+    });
+    let WaveChanges { items, next_after, is_trimmed } =
+        read.await.map_err(|_| Problem::unavailable())??;
     let now: Timestamp = tenant.shared().clock.now();
     render(&WavePage {
         layout: Layout::of_tenant(&visitor, &tenant, "Wave")?.live(),

@@ -13,10 +13,8 @@ use store::MemoryStore;
 use crate::test_tenant::{OPERATOR, START, TestTenant, secs};
 
 fn life<T>(of: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build();
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.unwrap_or_else(|error| panic!("there is no runtime: {error}"));
     runtime.block_on(of)
 }

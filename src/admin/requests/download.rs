@@ -5,6 +5,7 @@
 //! a request builds on was answered before it came.
 
 use std::io;
+use std::sync::Arc;
 
 use access::WaveId;
 use access::exchange::{BodyFacts, Recorded};
@@ -27,6 +28,8 @@ use crate::admin::{Outcome, open_tenant};
 use crate::answer;
 use crate::app::App;
 use crate::streams::Seat;
+use crate::web::admit::still_counts;
+use crate::web::sessions::Session;
 
 /// JSON lines.
 const MEDIA_TYPE: &str = "application/x-ndjson";
@@ -83,6 +86,7 @@ struct Download {
     started_at: Timestamp,
     ended_at: Timestamp,
     after: Option<BlockId>,
+    session: Option<Arc<Session>>,
     _seat: Seat,
 }
 
@@ -97,18 +101,24 @@ pub async fn download(
     Path((tenant, wave)): Path<(String, String)>,
 ) -> Outcome {
     let tenant = open_tenant(&app, &tenant).await?;
-    start(&app, &tenant, &wave)
+    start(&app, &tenant, &wave, None)
 }
 
-/// Starts the download.
-pub(crate) fn start(app: &App, tenant: &actors::Tenant, wave: &str) -> Outcome {
+/// Starts the download: for the API, or for a web session, with which it ends.
+pub(crate) fn start(
+    app: &App,
+    tenant: &actors::Tenant,
+    wave: &str,
+    session: Option<Arc<Session>>,
+) -> Outcome {
     let no_such_wave = || Problem::not_found("there is no such wave");
     let id: WaveId = wave.parse().map_err(|_| no_such_wave())?;
     let shared = tenant.shared();
     let live = shared.live_wave(id);
     let kept = shared.snapshot()?.wave(tenant.key(), id)?;
     let wave = live.or(kept).ok_or_else(no_such_wave)?;
-    let seat = app.streams().take(tenant.key()).ok_or_else(Problem::unavailable)?;
+    let streams = if session.is_some() { app.web_streams() } else { app.streams() };
+    let seat = streams.take(tenant.key()).ok_or_else(Problem::unavailable)?;
     let download = Download {
         app: app.clone(),
         tenant: tenant.key(),
@@ -116,6 +126,7 @@ pub(crate) fn start(app: &App, tenant: &actors::Tenant, wave: &str) -> Outcome {
         started_at: wave.started_at,
         ended_at: wave.ended_at.unwrap_or_else(|| shared.clock.now()),
         after: None,
+        session,
         _seat: seat,
     };
     let pieces = stream::try_unfold(download, async |mut download: Download| {
@@ -123,6 +134,13 @@ pub(crate) fn start(app: &App, tenant: &actors::Tenant, wave: &str) -> Outcome {
             if *download.app.stopping().borrow() {
                 // Cut off, not ended: the reader is to notice.
                 return Err(io::Error::other("the service is stopping"));
+            }
+            let ended = download
+                .session
+                .as_ref()
+                .is_some_and(|session| !still_counts(&download.app, session).unwrap_or(false));
+            if ended {
+                return Err(io::Error::other("the session has ended"));
             }
             let (lines, back) = tokio::task::spawn_blocking(move || {
                 let lines = download.next_piece();

@@ -72,13 +72,13 @@ function followChanges() {
   const from = document.body.dataset.liveFrom;
   if (!from) return;
   const sign = document.querySelector("[data-live-sign]");
-  const gap = 1000;
+  const gap = 1000, rest = 5000;
   let asked = 0, waiting = false;
 
   async function swap() {
     waiting = false;
     asked = Date.now();
-    const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+    const answer = await fetch(location.href, { headers: { accept: "text/html", "x-look-again": "1" } });
     if (!answer.ok || answer.redirected) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const old of document.querySelectorAll("[data-live][id]")) {
@@ -107,7 +107,11 @@ function followChanges() {
     if (document.hidden) return;
     events = new EventSource(from);
     events.addEventListener("open", () => show(true));
-    events.addEventListener("error", () => show(false));
+    events.addEventListener("error", () => {
+      show(false);
+      // What was refused is not tried again by the browser: there were too many, or the session ended.
+      if (events.readyState === EventSource.CLOSED) setTimeout(follow, rest);
+    });
     events.addEventListener("changed", () => {
       if (waiting) return;
       waiting = true;

@@ -228,7 +228,7 @@ mod tests {
         let sent = b"mappings=1&mapping_group=A&mapping_role=a&mapping_position=2\
             &mapping_group=B&mapping_role=b&mapping_position=1\
             &mapping_group=+&mapping_role=&mapping_position=3";
-        let form = RulesForm::read(&Fields::read(sent), &Settings::default());
+        let form = RulesForm::read(&Fields::read(sent).unwrap(), &Settings::default());
 
         let groups: Vec<&str> = form.mappings.iter().map(|row| row.group.as_str()).collect();
         assert_eq!(groups, ["B", "A"]);
@@ -238,7 +238,8 @@ mod tests {
     fn a_patch_has_no_other_keys_and_takes_away_what_was_removed() {
         let sent = b"rate_limit.burst=1&hold.share=0&protected_roles=x&fields=1&default_role=guest";
         let current = Settings::default();
-        let patch = RulesForm::read(&Fields::read(sent), &current).patch(&current).unwrap();
+        let patch =
+            RulesForm::read(&Fields::read(sent).unwrap(), &current).patch(&current).unwrap();
 
         let keys: Vec<&String> = patch.as_object().unwrap().keys().collect();
         assert_eq!(keys, ["default_role", "disabled_role", "role_mappings", "field_mappings"]);

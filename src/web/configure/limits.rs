@@ -306,7 +306,7 @@ mod tests {
         let form = LimitsForm::of(&settings, 1);
 
         assert_eq!(settings.merge_patch(&form.patch().unwrap()).unwrap(), settings);
-        let untouched = LimitsForm::read(&Fields::read(b""), &settings).patch().unwrap();
+        let untouched = LimitsForm::read(&Fields::read(b"").unwrap(), &settings).patch().unwrap();
         assert_eq!(settings.merge_patch(&untouched).unwrap(), settings);
     }
 
