@@ -230,7 +230,8 @@ impl LimitsForm {
                     if !(0.0..=100.0).contains(&percent) {
                         return Err(refused("a number from 0 to 100"));
                     }
-                    json!(percent / 100.0)
+                    // The digits that were typed, and not what dividing by 100 adds to them.
+                    json!((percent * 1e6).round() / 1e8)
                 }
                 Kind::Lines => {
                     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
