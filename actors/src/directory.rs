@@ -193,7 +193,9 @@ impl Actor for DirectoryActor {
             let observed = Arc::clone(&ended.shared().tenant_observed);
             observed.ended(failure.as_ref().map(|(error, cause)| (error.as_str(), *cause)));
             state.arguments.seen.rests(&id, observed);
-            tokio::spawn(tokio::time::timeout(LAST_WORDS_WITHIN, write_last(ended)));
+            if failure.is_some() {
+                tokio::spawn(tokio::time::timeout(LAST_WORDS_WITHIN, write_last(ended)));
+            }
             state.reopen_later(&myself, id);
         }
         Ok(())
