@@ -228,8 +228,12 @@ impl Captured {
     /// Bytes that are held until it is redacted, about.
     pub fn held_bytes(&self) -> usize {
         let bodies = [&self.request, &self.answer].into_iter().flatten();
+        // Nothing is cut before it is redacted: half a secret would not be found any more.
+        let texts = [&self.query, &self.user_agent].into_iter().flatten();
         512 + self.path.len()
-            + self.query.as_ref().map_or(0, String::len)
+            + self.method.len()
+            + self.presented.len()
+            + texts.map(String::len).sum::<usize>()
             + bodies.map(CapturedBody::held_bytes).sum::<usize>()
     }
 

@@ -18,13 +18,13 @@ use jiff::tz::Offset;
 use scim::schema::ResourceType;
 use serde::{Deserialize, Serialize};
 
-use self::rows::{ROWS, Row};
+use self::rows::{MEMBERS, ROWS, Row};
 use crate::settings::Settings;
 
 /// Names that are noted for one tenant.
 pub const NAMES_MAX: usize = 256;
-/// Whole resources after which a row that must be there is missing.
-const WHOLE_FOR_MUST: u32 = 1;
+/// Whole resources after which a row is missing that every one of them has.
+const WHOLE_FOR_EACH: u32 = 1;
 /// Whole resources after which any row is missing; no more are counted.
 pub const WHOLE_FOR_ALL: u32 = 5;
 
@@ -261,7 +261,8 @@ fn checked(sent: &Sent, row: &Row, used_by: Vec<String>) -> CheckedRow {
     });
     let severity =
         if used_by.is_empty() { row.severity } else { row.severity.max(Severity::Should) };
-    let state = state_of(days, severity, sent.whole(row.resource_type));
+    let enough = if row.is_in_each() { WHOLE_FOR_EACH } else { WHOLE_FOR_ALL };
+    let state = state_of(days, enough, sent.whole(row.resource_type));
     let breaks = if used_by.is_empty() {
         row.breaks.to_owned()
     } else if row.severity == Severity::Optional {
@@ -294,7 +295,7 @@ fn own_row(sent: &Sent, name: &str, path: &str, used_by: &[String]) -> CheckedRo
         entra: None,
         scim: path.to_owned(),
         severity: Severity::Should,
-        state: state_of(days, Severity::Should, sent.whole_users),
+        state: state_of(days, WHOLE_FOR_ALL, sent.whole_users),
         first_seen: days.map(|days| date_of(days.first)),
         last_seen: days.map(|days| date_of(days.last)),
         used_by: used_by.to_vec(),
@@ -308,8 +309,7 @@ fn breaks_fields(fields: &[String]) -> String {
     format!("The account field {} stays empty.", fields.join(", "))
 }
 
-fn state_of(days: Option<Days>, severity: Severity, whole: u32) -> RowState {
-    let enough = if severity == Severity::Must { WHOLE_FOR_MUST } else { WHOLE_FOR_ALL };
+fn state_of(days: Option<Days>, enough: u32, whole: u32) -> RowState {
     match days {
         Some(_) => RowState::Seen,
         None if whole >= enough => RowState::Missing,
@@ -339,6 +339,10 @@ fn words(sent: &Sent, rows: &[CheckedRow]) -> String {
     };
     let (must, should) = (missing(Severity::Must), missing(Severity::Should));
     match (must.is_empty(), should.is_empty()) {
+        (false, _) if must == MEMBERS => format!(
+            "Never sent, and needed: {must}. Add it to the attribute mapping, or nobody is in \
+             these groups."
+        ),
         (false, _) => format!("Never sent, and needed: {must}. Add it to the attribute mapping."),
         (true, false) => format!("Never sent, and missed: {should}."),
         (true, true) if sent.whole_users < WHOLE_FOR_ALL => {

@@ -24,10 +24,15 @@ use crate::observe::{ActorState, Cause, Kind, Observed};
 use crate::service::{Limits, Tenant};
 use crate::shared::Shared;
 use crate::tenant::{TenantActor, TenantArguments};
+use crate::{recorder, traffic};
 
 /// How long a failed tenant rests before it is started again, at first and at most.
 const REST_MIN: Duration = Duration::from_millis(100);
 const REST_MAX: Duration = Duration::from_secs(30);
+
+/// How long is tried to write down what a failed tenant had not written yet. Less than until the
+/// next life of the tenant writes such things.
+const LAST_WORDS_WITHIN: Duration = Duration::from_secs(1);
 
 /// The live tenants, for all who look one up.
 pub(crate) type Tenants = Arc<RwLock<HashMap<TenantId, Tenant>>>;
@@ -188,6 +193,9 @@ impl Actor for DirectoryActor {
             let observed = Arc::clone(&ended.shared().tenant_observed);
             observed.ended(failure.as_ref().map(|(error, cause)| (error.as_str(), *cause)));
             state.arguments.seen.rests(&id, observed);
+            if failure.is_some() {
+                tokio::spawn(tokio::time::timeout(LAST_WORDS_WITHIN, write_last(ended)));
+            }
             state.reopen_later(&myself, id);
         }
         Ok(())
@@ -290,6 +298,15 @@ impl DirectoryState {
         *failures = failures.saturating_add(1);
         let rest = REST_MIN.saturating_mul(1 << (*failures).min(16)).min(REST_MAX);
         myself.send_after(rest, || DirectoryMessage::Reopen(id));
+    }
+}
+
+/// Writes down what came to a tenant that failed, and was only counted and held.
+async fn write_last(ended: Tenant) {
+    let shared = ended.shared();
+    let (requests, counts) = tokio::join!(recorder::write(shared), traffic::write(shared, true));
+    if let Err(error) = requests.and(counts) {
+        tracing::warn!(tenant.id = %shared.id, %error, "a failed tenant's last requests were lost");
     }
 }
 

@@ -74,6 +74,9 @@ pub(crate) struct HousekeeperState {
     chores: VecDeque<Chore>,
     /// Whether a `Step` is on its way.
     stepping: bool,
+    /// Whether a `WriteTraffic` is on its way. More than one never are, however long the disk
+    /// refuses.
+    writing_soon: bool,
     /// The timer of the next round.
     next_round: Option<AbortHandle>,
 }
@@ -88,8 +91,13 @@ impl Actor for HousekeeperActor {
         myself: ActorRef<HousekeeperMessage>,
         shared: Arc<Shared>,
     ) -> Result<HousekeeperState, ActorProcessingErr> {
-        let mut state =
-            HousekeeperState { shared, chores: VecDeque::new(), stepping: false, next_round: None };
+        let mut state = HousekeeperState {
+            shared,
+            chores: VecDeque::new(),
+            stepping: false,
+            writing_soon: false,
+            next_round: None,
+        };
         state.go_round_in(&myself, FIRST_ROUND_AFTER, FIRST_ROUND_JITTER);
         myself.send_interval(USES_WRITTEN_EVERY, || HousekeeperMessage::WriteUses);
         Ok(state)
@@ -118,15 +126,12 @@ impl Actor for HousekeeperActor {
                     tracing::warn!(tenant.id = %tenant, %error, "uses of tokens were not written");
                 }
             }
-            HousekeeperMessage::TrafficCame => {
-                let write = || HousekeeperMessage::WriteTraffic;
-                myself.send_after(TRAFFIC_WRITTEN_AFTER, write);
-            }
+            HousekeeperMessage::TrafficCame => state.write_soon(&myself),
             HousekeeperMessage::WriteTraffic => {
+                state.writing_soon = false;
                 if let Err(error) = traffic::write(&state.shared, false).await {
                     // Or else what comes next would wait for the next round.
-                    let write = || HousekeeperMessage::WriteTraffic;
-                    myself.send_after(TRAFFIC_WRITTEN_AFTER, write);
+                    state.write_soon(&myself);
                     let tenant = &state.shared.id;
                     tracing::warn!(tenant.id = %tenant, %error, "counts of traffic were not written");
                 }
@@ -151,6 +156,12 @@ impl HousekeeperState {
                 let (tenant, chore) = (&self.shared.id, chore.name());
                 tracing::warn!(tenant.id = %tenant, chore, %error, "a chore is left to the next round");
             }
+        }
+    }
+
+    fn write_soon(&mut self, myself: &ActorRef<HousekeeperMessage>) {
+        if !std::mem::replace(&mut self.writing_soon, true) {
+            myself.send_after(TRAFFIC_WRITTEN_AFTER, || HousekeeperMessage::WriteTraffic);
         }
     }
 

@@ -22,6 +22,7 @@ use access::exchange::{Captured, Recorded};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use store::requests::{BlockId, SealedBlock};
 use store::{Changeset, Operation};
+use tokio::task::AbortHandle;
 
 use crate::error::ChangeError;
 use crate::observe::{Kind, Observed};
@@ -116,8 +117,7 @@ impl Recorder {
                 || held.bytes.saturating_add(bytes) > HELD_BYTES_MAX;
             if is_full {
                 drop(held);
-                self.dropped.fetch_add(1, Ordering::Relaxed);
-                metrics::counter!("slackwater_requests_not_recorded_total").increment(1);
+                self.drop_requests(1);
                 return false;
             }
             held.bytes = held.bytes.saturating_add(bytes);
@@ -133,6 +133,12 @@ impl Recorder {
         self.dropped.load(Ordering::Relaxed)
     }
 
+    fn drop_requests(&self, count: usize) {
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        self.dropped.fetch_add(count, Ordering::Relaxed);
+        metrics::counter!("slackwater_requests_not_recorded_total").increment(count);
+    }
+
     /// Requests that are held.
     pub fn held_requests(&self) -> usize {
         self.held().records.len()
@@ -141,12 +147,7 @@ impl Recorder {
     pub(crate) fn set_actor(&self, actor: Option<ActorRef<RecorderMessage>>) {
         *self.actor.lock().unwrap_or_else(PoisonError::into_inner) = actor;
         // Whoever was asked before has ended.
-        let ask = {
-            let mut held = self.held();
-            held.asked = Asked::Nothing;
-            held.ask()
-        };
-        self.ask(ask);
+        self.ask_anew();
     }
 
     /// What is kept for how long has changed, perhaps.
@@ -155,6 +156,16 @@ impl Recorder {
             // One that is being started again looks by itself.
             let _ = actor.cast(RecorderMessage::Trim);
         }
+    }
+
+    /// Asks for what is needed now, whatever was asked for before.
+    fn ask_anew(&self) {
+        let ask = {
+            let mut held = self.held();
+            held.asked = Asked::Nothing;
+            held.ask()
+        };
+        self.ask(ask);
     }
 
     fn ask(&self, ask: Asked) {
@@ -216,11 +227,15 @@ pub(crate) async fn write(shared: &Shared) -> Result<(), ChangeError> {
     let mut written = recorder.writing.lock().await;
     loop {
         if written.unwritten.is_none() {
-            let taken = recorder.held().take();
-            if taken.is_empty() {
+            if recorder.held_requests() == 0 {
                 return Ok(());
             }
-            written.unwritten = Some(pack(shared, &mut written, taken).await?);
+            // Whatever can be refused is asked for before anything is taken.
+            let before = written_before(shared, &mut written)?;
+            let taken = recorder.held().take();
+            let count = taken.len();
+            let packed = pack(shared, before, taken).await;
+            written.unwritten = Some(packed.inspect_err(|_| recorder.drop_requests(count))?);
         }
         let Some(block) = written.unwritten.clone() else { return Ok(()) };
         let (id, bytes, own) = (block.id(), block.written(), block.bytes());
@@ -239,18 +254,25 @@ pub(crate) async fn write(shared: &Shared) -> Result<(), ChangeError> {
     }
 }
 
+/// The newest block, and the bytes that were written up to it.
+fn written_before(
+    shared: &Shared,
+    written: &mut Written,
+) -> Result<(Option<BlockId>, u64), ChangeError> {
+    if let Some(known) = written.newest {
+        return Ok(known);
+    }
+    let kept = shared.snapshot()?.requests_kept(shared.key)?;
+    let known = kept.map_or((None, 0), |kept| (Some(kept.newest), kept.written));
+    Ok(*written.newest.insert(known))
+}
+
 /// Takes out what is secret and makes a block, away from those who answer requests.
 async fn pack(
     shared: &Shared,
-    written: &mut Written,
+    (newest, bytes): (Option<BlockId>, u64),
     taken: Vec<Captured>,
 ) -> Result<SealedBlock, ChangeError> {
-    let (newest, bytes) = if let Some(known) = written.newest {
-        known
-    } else {
-        let kept = shared.snapshot()?.requests_kept(shared.key)?;
-        *written.newest.insert(kept.map_or((None, 0), |kept| (Some(kept.newest), kept.written)))
-    };
     let id = BlockId::new(shared.clock.now(), newest);
     let packed = tokio::task::spawn_blocking(move || {
         let records: Vec<Recorded> = taken.into_iter().map(Captured::redacted).collect();
@@ -262,43 +284,54 @@ async fn pack(
 /// The actor; see the module.
 pub(crate) struct RecorderActor;
 
+/// What it knows between messages. Nothing is lost with it.
+pub(crate) struct RecorderState {
+    shared: Arc<Shared>,
+    /// The timer of the next attempt, after one that failed.
+    retry: Option<AbortHandle>,
+}
+
 impl Actor for RecorderActor {
     type Msg = RecorderMessage;
-    type State = Arc<Shared>;
+    type State = RecorderState;
     type Arguments = Arc<Shared>;
 
     async fn pre_start(
         &self,
         myself: ActorRef<RecorderMessage>,
         shared: Arc<Shared>,
-    ) -> Result<Arc<Shared>, ActorProcessingErr> {
+    ) -> Result<RecorderState, ActorProcessingErr> {
         myself.send_interval(TRIMMED_EVERY, || RecorderMessage::Trim);
-        Ok(shared)
+        Ok(RecorderState { shared, retry: None })
     }
 
     async fn handle(
         &self,
         myself: ActorRef<RecorderMessage>,
         message: RecorderMessage,
-        shared: &mut Arc<Shared>,
+        state: &mut RecorderState,
     ) -> Result<(), ActorProcessingErr> {
+        let shared = &state.shared;
         let recorder = &shared.recorder;
         recorder.observed.begin(shared.clock.now());
         let done = match message {
             RecorderMessage::Write => {
-                recorder.held().asked = Asked::Nothing;
-                let done = write(shared).await;
-                if done.is_err() {
-                    // Again in a while; until then it is held.
-                    recorder.held().asked = Asked::InTime;
-                    myself.send_after(HELD_FOR, || RecorderMessage::Write);
-                } else {
-                    let ask = recorder.held().ask();
-                    recorder.ask(ask);
+                if let Some(retry) = state.retry.take() {
+                    retry.abort();
                 }
-                match done {
-                    Ok(()) => trim::after_writing(shared).await,
-                    error => error,
+                // Nobody needs to ask while it is written, nor before it is tried again.
+                recorder.held().asked = Asked::Now;
+                match write(shared).await {
+                    Ok(()) => {
+                        recorder.ask_anew();
+                        trim::after_writing(shared).await
+                    }
+                    Err(error) => {
+                        // Again in a while; until then it is held.
+                        let timer = myself.send_after(HELD_FOR, || RecorderMessage::Write);
+                        state.retry = Some(timer.abort_handle());
+                        Err(error)
+                    }
                 }
             }
             RecorderMessage::Trim => trim::trim(shared).await,

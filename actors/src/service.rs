@@ -197,9 +197,11 @@ impl Service {
         let tenants = self.live_tenants();
         let couriers = tenants.iter().map(|tenant| tenant.shared.stop_couriers(wait / 4));
         futures_util::future::join_all(couriers).await;
-        self.write_token_uses(wait / 4).await;
-        self.write_requests(wait / 4).await;
-        self.write_traffic(wait / 4).await;
+        tokio::join!(
+            self.write_token_uses(wait / 4),
+            self.write_requests(wait / 4),
+            self.write_traffic(wait / 4),
+        );
         for tenant in tenants {
             tenant.stop("the service is stopping");
         }

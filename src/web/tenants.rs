@@ -8,7 +8,8 @@ use askama::Template;
 use axum::extract::{RawQuery, State};
 use jiff::{SignedDuration, Timestamp};
 use scim::casefold::fold;
-use store::TenantKey;
+use store::tenant::Tenant as KeptTenant;
+use store::{ReadError, Snapshot, TenantKey};
 
 use super::Visitor;
 use super::forms::percent_encode;
@@ -64,13 +65,9 @@ pub(super) async fn list(
     let parameters = Parameters::read(query.as_deref());
     let page: usize = parameters.parse("page", "a number")?.unwrap_or(0);
     let q = parameters.get("q").unwrap_or_default().trim().to_owned();
-    let mut kept = app.service().store().snapshot()?.tenants(None, ORDERED_MAX + 1)?;
+    let mut kept = sought(&app.service().store().snapshot()?, &q, ORDERED_MAX + 1)?;
     let more = kept.len() > ORDERED_MAX;
     kept.truncate(ORDERED_MAX);
-    let sought = fold(&q);
-    kept.retain(|tenant| {
-        tenant.id.as_str().contains(&sought) || fold(&tenant.name).contains(&sought)
-    });
     let mut live = Vec::with_capacity(kept.len());
     for tenant in kept {
         // One that cannot be opened does not keep the others from being shown.
@@ -105,6 +102,25 @@ pub(super) async fn list(
         next: has_next.then(|| to(page.saturating_add(1))),
         q,
     })
+}
+
+/// The first tenants, by id, that have these words in their id or name; at most `limit`.
+fn sought(snapshot: &Snapshot, q: &str, limit: usize) -> Result<Vec<KeptTenant>, ReadError> {
+    let words = fold(q);
+    let mut found = Vec::new();
+    let mut after = None;
+    loop {
+        let read = snapshot.tenants(after.as_ref(), limit)?;
+        let is_last = read.len() < limit;
+        after = read.last().map(|tenant| tenant.id.clone());
+        found.extend(read.into_iter().filter(|tenant| {
+            tenant.id.as_str().contains(&words) || fold(&tenant.name).contains(&words)
+        }));
+        if is_last || found.len() >= limit {
+            found.truncate(limit);
+            return Ok(found);
+        }
+    }
 }
 
 impl Glances {

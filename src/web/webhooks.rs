@@ -167,10 +167,14 @@ pub(super) async fn change(
 ) -> Shown {
     let tenant = open_tenant(&app, &tenant).await?;
     let is_active = fields.ticked("active");
+    // Only if it was chosen: it may have been switched off since the page was made.
+    let was_active = fields.get("was").map(|state| state != "disabled");
+    let is_chosen = was_active != Some(is_active);
+    let wanted = if is_active { WantedState::Active } else { WantedState::Disabled };
     let patch = Patch {
         url: fields.filled("url").map(str::to_owned),
         types: Some(ticked(&fields)?),
-        state: Some(if is_active { WantedState::Active } else { WantedState::Disabled }),
+        state: is_chosen.then_some(wanted),
         rotate_secret: false,
         rotate_overlap: None,
         requests_per_second: fields.parse("requests_per_second", "a whole number over zero")?,

@@ -30,6 +30,17 @@ fn captured(method: &str, path: &str, body: &str, status: u16, answer: &str) -> 
 }
 
 #[test]
+fn whatever_a_client_chooses_the_length_of_counts_as_held() {
+    let small = captured("GET", "/Users", "", 200, "");
+    let mut large = captured("GET", "/Users", "", 200, "");
+    large.method = "M".repeat(1_000);
+    large.presented = "p".repeat(2_000);
+    large.user_agent = Some("a".repeat(3_000));
+
+    assert!(large.held_bytes() >= small.held_bytes() + 5_900, "{}", large.held_bytes());
+}
+
+#[test]
 fn a_create_is_found_by_its_names_and_by_the_id_that_it_got() {
     let body = json!({"userName": "Ada@Example.com", "externalId": "x-1", "password": "hunter2"});
     let answer = json!({"schemas": [], "id": ADA, "userName": "Ada@Example.com"});

@@ -20,6 +20,14 @@ pub(super) struct Row {
     pub(super) breaks: &'static str,
 }
 
+impl Row {
+    /// Whether every whole resource has it where the row is there. Entra makes a group without
+    /// its members and adds them afterwards.
+    pub(super) fn is_in_each(&self) -> bool {
+        self.severity == Severity::Must && self.scim != MEMBERS
+    }
+}
+
 const fn user(
     entra: &'static str,
     scim: &'static str,
@@ -51,6 +59,9 @@ macro_rules! enterprise_shown {
         concat!("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:", $name)
     };
 }
+
+/// The members of a group.
+pub(super) const MEMBERS: &str = "members";
 
 const NOTHING_HERE: &str = "Nothing here needs it.";
 
@@ -215,10 +226,11 @@ pub(super) const ROWS: &[Row] = &[
     ),
     group(
         "members",
-        "members",
-        &["members"],
+        MEMBERS,
+        &[MEMBERS],
         Severity::Must,
-        "Nobody is in any group, so no role mapping matches and everybody has the default role.",
+        "Nobody is in any group, so no role mapping matches and everybody has the default role. \
+         Or nobody is in these groups.",
     ),
     group(
         "objectId",

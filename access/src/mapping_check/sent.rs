@@ -74,8 +74,15 @@ pub fn canonical(resource_type: ResourceType, path: &str) -> Option<String> {
 /// The attribute that a filter compares first.
 pub fn of_filter(resource_type: ResourceType, filter: &str) -> Option<String> {
     let lower = filter.to_ascii_lowercase();
-    let bracket_ends = lower.find(']').unwrap_or(0);
-    let end = lower.get(bracket_ends..)?.find(" eq ").map(|at| at + bracket_ends)?;
+    let first = lower.find(" eq ")?;
+    // The first may stand within brackets; what is compared then comes after them. Any other
+    // bracket is one in a value.
+    let end = if lower.get(..first)?.contains('[') {
+        let closes = lower.find(']')?;
+        closes + lower.get(closes..)?.find(" eq ")?
+    } else {
+        first
+    };
     canonical(resource_type, lower.get(..end)?.trim())
 }
 
@@ -350,6 +357,10 @@ mod tests {
             ("externalId eq ada", Some("externalid")),
             ("emails[type eq \"work\"].value eq \"a\"", Some("emails[work].value")),
             ("emails[type eq \"work\"] eq \"a\"", Some("emails[work].value")),
+            ("emails[value eq \"a\"]", None),
+            ("displayName eq \"Staff [Hull] eq a\"", Some("displayname")),
+            ("displayName eq \"a]\"", Some("displayname")),
+            ("emails[type eq \"work\"].value eq \"a]b eq c\"", Some("emails[work].value")),
             ("displayName sw \"a\"", None),
             ("", None),
         ] {

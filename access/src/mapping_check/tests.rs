@@ -93,15 +93,43 @@ fn what_was_seen_has_its_days_and_breaks_nothing() {
     assert_eq!(check.others, ["nickname"]);
 }
 
+/// Entra makes a group without members and adds them afterwards.
 #[test]
-fn groups_without_members_are_told_of_after_the_first_group() {
+fn groups_without_members_are_told_of_only_after_some() {
     let mut sent = Sent::default();
-    take(&mut sent, ResourceType::Group, &json!({"displayName": "IT", "members": []}));
+    let group = json!({"displayName": "IT", "members": []});
+    take(&mut sent, ResourceType::Group, &group);
+
+    let first = check(&sent, &Settings::default());
+    assert_eq!(row(&first, "members").state, RowState::Waiting);
+    assert_eq!(first.worst, None);
+    for _ in 1..WHOLE_FOR_ALL {
+        take(&mut sent, ResourceType::Group, &group);
+    }
+    let later = check(&sent, &Settings::default());
+
+    let members = row(&later, "members");
+    assert_eq!(members.state, RowState::Missing);
+    for words in [&later.words, members.breaks.as_ref().unwrap()] {
+        assert!(words.contains("r nobody is in these groups"), "{words}");
+    }
+    assert_eq!(row(&later, "userName").state, RowState::Waiting);
+
+    let add = json!({"op": "Add", "path": "members", "value": [{"value": "1"}]});
+    take(&mut sent, ResourceType::Group, &json!({"Operations": [add]}));
+    assert_eq!(row(&check(&sent, &Settings::default()), "members").state, RowState::Seen);
+}
+
+#[test]
+fn a_first_group_without_a_name_is_told_of_at_once() {
+    let mut sent = Sent::default();
+    take(&mut sent, ResourceType::Group, &json!({"externalId": "1"}));
 
     let check = check(&sent, &Settings::default());
 
-    assert_eq!(row(&check, "members").state, RowState::Missing);
-    assert_eq!(row(&check, "userName").state, RowState::Waiting);
+    let names = |row: &&CheckedRow| row.state == RowState::Missing;
+    let missing: Vec<&str> = check.rows.iter().filter(names).map(|row| row.scim.as_str()).collect();
+    assert_eq!(missing, ["displayName"]);
 }
 
 #[test]

@@ -110,6 +110,22 @@ async fn what_the_disk_refuses_is_held_up_to_a_limit_and_written_later() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn while_the_disk_refuses_it_is_tried_once_a_second_however_much_comes() {
+    let store = Arc::new(MemoryStore::default());
+    let acme = in_store(&store).await;
+    store.fail(Some("the disk is full"));
+    let handled = || acme.tenant.shared().recorder.observed.state().messages_handled;
+    let before = handled();
+
+    for _ in 0..60 {
+        record(&acme, BLOCK / 4);
+        acme.advance(secs(1)).await;
+    }
+
+    assert!((30..=70).contains(&(handled() - before)), "{}", handled() - before);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stop_writes_what_is_held_and_the_next_life_goes_on_behind_it() {
     let store = Arc::new(MemoryStore::default());
     let acme = in_store(&store).await;

@@ -87,6 +87,28 @@ async fn what_came_is_told_at_once_and_written_within_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn while_the_disk_refuses_counts_are_tried_every_ten_seconds_and_written_later() {
+    let store = Arc::new(MemoryStore::default());
+    let acme = in_store(&store).await;
+    // The first round has been.
+    acme.advance(mins(2)).await;
+    store.fail(Some("the disk is full"));
+    let handled = || acme.tenant.shared().housekeeper_observed.state().messages_handled;
+    let before = handled();
+
+    for _ in 0..60 {
+        answered(&acme, WRITE);
+        acme.advance(secs(10)).await;
+    }
+
+    // Each time what came is told of and written; and uses of tokens, once a minute.
+    assert!(handled() - before <= 2 * 60 + 15, "{}", handled() - before);
+    store.fail(None);
+    acme.advance(secs(11)).await;
+    assert_eq!((hours(&acme).len(), came(&acme).requests), (1, 60));
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_is_written_while_nothing_comes_but_once_an_hour_that_we_serve() {
     let acme = TestTenant::new().await;
     let served = |acme: &TestTenant| {

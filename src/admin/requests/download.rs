@@ -124,7 +124,8 @@ pub(crate) fn start(
         tenant: tenant.key(),
         wave: id,
         started_at: wave.started_at,
-        ended_at: wave.ended_at.unwrap_or_else(|| shared.clock.now()),
+        // Look-ups belong to it until it has settled.
+        ended_at: wave.reconciled_at.unwrap_or_else(|| shared.clock.now()),
         after: None,
         session,
         _seat: seat,

@@ -130,6 +130,10 @@ fn change_of(entry: &Value, wave: &Wave) -> Option<WaveChange> {
             | EventType::AccountEnabled
             | EventType::AccountDeleted
     );
+    let at = time_of(entry)?;
+    // What the directory changed after the wave's last write belongs to the next wave. A reason
+    // does not tell: it may be older than the change, as that of a lock is.
+    let is_of_directory = is_of_directory && wave.ended_at.is_none_or(|end| at <= end);
     let why = entry.get("why");
     let of: Option<WaveId> =
         why.and_then(|why| why.get("wave")?.as_str()).and_then(|id| id.parse().ok());
@@ -139,7 +143,7 @@ fn change_of(entry: &Value, wave: &Wave) -> Option<WaveChange> {
     }
     Some(WaveChange {
         kind,
-        at: time_of(entry)?,
+        at,
         account: text("account")?.parse().ok()?,
         user_name: None,
         from: text("from").map(str::to_owned),
@@ -160,5 +164,40 @@ fn words_of(why: &Value) -> String {
         "manual" => "was set by hand".to_owned(),
         "deleted" => "was deleted".to_owned(),
         _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + second).unwrap()
+    }
+
+    fn entry(kind: EventType, second: i64, why: &Value) -> Value {
+        let account = UserId::new(at(0));
+        json!({"type": kind.as_str(), "at": at(second), "account": account, "why": why})
+    }
+
+    #[test]
+    fn what_the_next_wave_sent_before_this_one_was_reconciled_is_not_shown_as_this_ones() {
+        let own = WaveId::new(at(0));
+        let next = WaveId::new(at(100));
+        let ended_at = Some(at(10));
+        let wave = Wave { ended_at, reconciled_at: Some(at(200)), ..Wave::begun(own, at(0)) };
+        let is_shown =
+            |kind, second, why: Value| change_of(&entry(kind, second, &why), &wave).is_some();
+
+        assert!(is_shown(EventType::AccountCreated, 10, json!({"wave": own})));
+        // The reason may be one of long ago.
+        assert!(is_shown(EventType::AccountDisabled, 5, json!({"wave": WaveId::new(at(-100))})));
+        assert!(is_shown(EventType::AccountRoleChanged, 70, json!({"wave": own})));
+        for kind in [EventType::AccountCreated, EventType::AccountUpdated] {
+            assert!(!is_shown(kind, 101, json!({"wave": next})), "{kind:?}");
+        }
+        assert!(!is_shown(EventType::AccountRoleChanged, 70, json!({"wave": next})));
     }
 }

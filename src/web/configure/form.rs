@@ -3,6 +3,7 @@
 //! The patch that it makes has four keys and no other, whatever was sent: that is all that whoever
 //! opened a setup link may change.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashSet};
 
 use access::settings::{RoleMapping, Settings};
@@ -118,7 +119,7 @@ impl RulesForm {
         let positions = sent.all("mapping_position").chain(std::iter::repeat(""));
         let typed = sent.all("mapping_group").zip(sent.all("mapping_role"));
         let typed = typed.zip(kinds.zip(positions)).enumerate();
-        let mut rows: Vec<(u64, TypedMapping)> = Vec::new();
+        let mut rows: Vec<((u64, Ordering), TypedMapping)> = Vec::new();
         let mut bad_position = None;
         for (at, ((group, role), (kind, position))) in typed {
             if group.trim().is_empty() && role.trim().is_empty() {
@@ -137,7 +138,9 @@ impl RulesForm {
                     own
                 }),
             };
-            rows.push((place, mapping));
+            // A row that moves up comes before the one whose place it takes, one that moves down
+            // after it.
+            rows.push(((place, place.cmp(&own)), mapping));
         }
         rows.sort_by_key(|(place, _)| *place);
         self.mappings = rows.into_iter().map(|(_, mapping)| mapping).collect();
@@ -232,6 +235,24 @@ mod tests {
 
         let groups: Vec<&str> = form.mappings.iter().map(|row| row.group.as_str()).collect();
         assert_eq!(groups, ["B", "A"]);
+    }
+
+    #[test]
+    fn a_row_takes_the_place_that_was_typed_into_it() {
+        let order = |positions: [&str; 3]| {
+            let row = |(group, position)| {
+                format!("&mapping_group={group}&mapping_role=r&mapping_position={position}")
+            };
+            let rows: String = ["A", "B", "C"].into_iter().zip(positions).map(row).collect();
+            let sent = format!("mappings=1{rows}");
+            let form = RulesForm::read(&Fields::read(sent.as_bytes()), &Settings::default());
+            form.mappings.into_iter().map(|row| row.group).collect::<String>()
+        };
+
+        assert_eq!(order(["1", "2", "3"]), "ABC");
+        assert_eq!(order(["1", "2", "1"]), "CAB");
+        assert_eq!(order(["3", "2", "3"]), "BCA");
+        assert_eq!(order(["2", "2", "3"]), "BAC");
     }
 
     #[test]

@@ -167,6 +167,10 @@ async fn a_webhook_is_made_tested_replayed_changed_and_deleted() {
     let change = [("url", url.as_str()), ("types", "account.created")];
     send_from(&browser, &path, &path, &change).await.expect(303);
     browser.get(&path).await.shows("switched off");
+    // A page that was made before it was switched off does not switch it on.
+    let stale = [("url", url.as_str()), ("active", "1"), ("was", "failing")];
+    send_from(&browser, &path, &path, &stale).await.expect(303);
+    browser.get(&path).await.shows("switched off");
     send_from(&browser, &path, &path, &[("url", "ftp://x")]).await.expect(303);
     browser.get(&path).await.shows("url: ");
     let rotated = send_from(&browser, &path, &format!("{path}/rotate"), &[("overlap", "1d")]).await;
