@@ -245,7 +245,8 @@ mod tests {
             };
             let rows: String = ["A", "B", "C"].into_iter().zip(positions).map(row).collect();
             let sent = format!("mappings=1{rows}");
-            let form = RulesForm::read(&Fields::read(sent.as_bytes()), &Settings::default());
+            let form =
+                RulesForm::read(&Fields::read(sent.as_bytes()).unwrap(), &Settings::default());
             form.mappings.into_iter().map(|row| row.group).collect::<String>()
         };
 
