@@ -37,7 +37,7 @@ const BLOCK_BYTES_MAX: usize = 2 << 20;
 const HELD_RECORDS_MAX: usize = 16_384;
 const HELD_BYTES_MAX: usize = 16 << 20;
 /// How often it is looked whether something is too old.
-const TRIMMED_EVERY: Duration = Duration::from_mins(10);
+const TRIMMED_EVERY: Duration = Duration::from_mins(25);
 
 /// What a recorder can be told.
 #[derive(Debug)]
