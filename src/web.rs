@@ -8,7 +8,7 @@
 //! 1. a template in `templates/` that extends `layout.html`, and a type that derives
 //!    [`askama::Template`] with a `layout:` [`Layout`](page::Layout) field;
 //! 2. a handler that takes [`Visitor`] and answers [`page::render`];
-//! 3. a line in [`routes`]: [`Routes::page`] for what is looked at, [`Routes::act`] for what a form
+//! 3. a line in [`routes()`]: [`Routes::page`] for what is looked at, [`Routes::act`] for what a form
 //!    sends, [`Routes::upload`] for a file, each with the [`Audience`] that it is for.
 //!
 //! The audience is checked before the handler is called, and so are the origin and the CSRF token

@@ -45,7 +45,7 @@ pub(crate) fn put(
     records: &[Recorded],
     written: u64,
 ) -> SealedBlock {
-    let block = SealedBlock::new(BlockId::new(at(second), None), records, written).unwrap();
+    let block = SealedBlock::new(BlockId::first_at(at(second)), records, written).unwrap();
     acme.apply([Operation::PutRequests(Box::new(block.clone()))]);
     block
 }
