@@ -1,3 +1,5 @@
+//! What is learned from waves, and what is not.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Rows as directories name them, in both dialects, and what is made of a missing one.
+
 use serde_json::{Value, json};
 
 use super::*;

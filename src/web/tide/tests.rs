@@ -1,3 +1,5 @@
+//! The chart of a few days, without a server.
+
 use access::WaveId;
 use access::traffic::{Counts, minute_of};
 use access::wave::WaveState;
