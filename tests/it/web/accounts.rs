@@ -107,7 +107,9 @@ async fn an_account_says_why_what_would_change_it_and_what_happened() {
 
     let page = browser.get(&account(&ada)).await.expect(200);
 
-    for words in ["gives it (mapping 1 of", "What would change it", "IT Admins", "which comes later"] {
+    for words in
+        ["gives it (mapping 1 of", "What would change it", "IT Admins", "which comes later"]
+    {
         page.shows(words);
     }
     for words in ["Joined the group", "Created with the role", "Role: ", "&#34;userName&#34;"] {
