@@ -63,7 +63,8 @@ impl Wanted {
         let given =
             |name: &str| parameters.get(name).map(str::trim).filter(|text| !text.is_empty());
         let status = parsed("status", given("status"), "a status such as 409 or 4xx")?;
-        let wave = parsed("wave", given("wave"), "the id of a wave")?;
+        // No form leaves it blank: a wave is asked for by a link.
+        let wave = parsed("wave", parameters.get("wave"), "the id of a wave")?;
         let errors = parsed("errors", given("errors"), "true or false")?.unwrap_or(false);
         let method = given("method").map(str::to_ascii_uppercase);
         Ok(Self { name: given("q").map(str::to_owned), wave, method, status, errors })
