@@ -58,7 +58,7 @@ impl FromStr for Statuses {
 }
 
 impl Wanted {
-    /// What a query asks for; an empty value asks for nothing.
+    /// What a query asks for; an empty value asks for nothing, but for a wave.
     pub(crate) fn read(parameters: &Parameters) -> Result<Self, Problem> {
         let given =
             |name: &str| parameters.get(name).map(str::trim).filter(|text| !text.is_empty());
@@ -268,10 +268,10 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_refused_and_what_is_empty_asks_for_nothing() {
         let read = |query: &str| Wanted::read(&Parameters::read(Some(query)));
-        for bad in ["status=x", "wave=x", "errors=maybe"] {
+        for bad in ["status=x", "wave=x", "wave=", "errors=maybe"] {
             assert!(read(bad).is_err(), "{bad}");
         }
-        let all = read("q=&status=&wave=&errors=&method=").unwrap();
+        let all = read("q=&status=&errors=&method=").unwrap();
         assert!(all.name.is_none() && all.status.is_none() && all.method.is_none());
     }
 }
