@@ -139,6 +139,7 @@ async fn an_event_that_its_receiver_cannot_take_blocks_its_account_alone() {
     assert_eq!((position.waiting, position.circuit_open_since), (3, None));
     assert_eq!(position.cursor, acme.feed().len() as u64, "the cursor goes on");
     receiver.does(|_| Does::Answer(204));
+    // Longer than the longest rest that an event's later tries can draw by now.
     acme.advance(mins(240)).await;
     let of_poisoned = &receiver.taken_by_account()[&poisoned.to_string()];
     assert!(of_poisoned.len() >= 3 && of_poisoned.is_sorted(), "{of_poisoned:?}");
