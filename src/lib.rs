@@ -16,6 +16,7 @@ pub mod mail;
 pub mod oauth;
 pub mod openapi;
 pub mod server;
+pub mod simulate;
 pub mod streams;
 pub mod telemetry;
 pub mod web;
