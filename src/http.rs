@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use access::wave::WriteOutcome;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::WWW_AUTHENTICATE;
 use axum::http::{HeaderValue, Method, StatusCode};
 use bytes::Bytes;
@@ -47,7 +47,7 @@ pub fn behind_prefix(path: &str) -> Option<&str> {
 }
 
 /// Answers a request whose path is SCIM's: see [`behind_prefix`].
-pub async fn handle(State(app): State<App>, request: Request) -> Answer {
+pub async fn handle(app: App, request: Request) -> Answer {
     let arrival = Arrival::now(&app);
     let (parts, body) = request.into_parts();
     let path = behind_prefix(parts.uri.path()).unwrap_or_default();

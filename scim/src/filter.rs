@@ -111,6 +111,12 @@ impl Filter {
         })
     }
 
+    /// Whether the filter is that `eq` and nothing else: then everything that the index gives
+    /// matches, as far as the index compares as the attribute does.
+    pub fn is_lookup(&self) -> bool {
+        matches!(self.root, Node::Compare(..)) && self.lookup().is_some()
+    }
+
     /// What the filter needs to know of a group's `members`.
     pub fn member_use(&self) -> MemberUse<'_> {
         let mut values = Vec::new();

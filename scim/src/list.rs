@@ -7,7 +7,9 @@
 mod query;
 mod sort;
 
-use serde_json::{Map, Value};
+use std::io::Write as _;
+
+use serde_json::Value;
 
 pub use self::{
     query::{ListQuery, Paging},
@@ -20,29 +22,38 @@ pub const COUNT_MAX: usize = 200;
 /// How many resources are in an answer when the client does not say.
 pub const COUNT_DEFAULT: usize = 100;
 
-/// A ListResponse. `start_index` is left out of a page by cursor; `itemsPerPage` is the number of
-/// resources given.
+/// A ListResponse, as JSON. `start_index` is left out of a page by cursor; `itemsPerPage` is the
+/// number of resources given. Each of `resources` is JSON already: a page is put together without
+/// looking into them.
 pub fn list_response(
     total: usize,
     start_index: Option<usize>,
-    resources: Vec<Value>,
+    resources: &[impl AsRef<[u8]>],
     next_cursor: Option<&str>,
     previous_cursor: Option<&str>,
-) -> Value {
-    let mut body = Map::new();
-    let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
-    put("schemas", vec![Value::from(urn::LIST_RESPONSE)].into());
-    put("totalResults", total.into());
+) -> Vec<u8> {
+    let bytes: usize = resources.iter().map(|resource| resource.as_ref().len() + 1).sum();
+    let mut body = Vec::with_capacity(bytes + 256);
+    let schema = urn::LIST_RESPONSE;
+    // Writing to memory does not fail.
+    let _ = write!(body, "{{\"schemas\":[\"{schema}\"],\"totalResults\":{total}");
     if let Some(start_index) = start_index {
-        put("startIndex", start_index.into());
+        let _ = write!(body, ",\"startIndex\":{start_index}");
     }
-    put("itemsPerPage", resources.len().into());
-    if let Some(cursor) = previous_cursor {
-        put("previousCursor", cursor.into());
+    let _ = write!(body, ",\"itemsPerPage\":{}", resources.len());
+    let cursors = [("previousCursor", previous_cursor), ("nextCursor", next_cursor)];
+    for (name, cursor) in cursors {
+        if let Some(cursor) = cursor {
+            let _ = write!(body, ",\"{name}\":{}", Value::from(cursor));
+        }
     }
-    if let Some(cursor) = next_cursor {
-        put("nextCursor", cursor.into());
+    body.extend_from_slice(b",\"Resources\":[");
+    for (place, resource) in resources.iter().enumerate() {
+        if place > 0 {
+            body.push(b',');
+        }
+        body.extend_from_slice(resource.as_ref());
     }
-    put("Resources", Value::Array(resources));
-    Value::Object(body)
+    body.extend_from_slice(b"]}");
+    body
 }

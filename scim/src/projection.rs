@@ -90,6 +90,19 @@ impl Projection {
         self.mode == Mode::Default
     }
 
+    /// Whether everything is returned but the attribute with this canonical name, as in Entra's
+    /// `excludedAttributes=members`.
+    pub fn is_all_but(&self, attribute: &str) -> bool {
+        match &self.mode {
+            Mode::Except(selected) => {
+                let is_it =
+                    |name: &Selected| name.below(attribute).is_some_and(|below| below.is_empty());
+                !is_always(attribute) && !selected.is_empty() && selected.iter().all(is_it)
+            }
+            Mode::Default | Mode::Only(_) => false,
+        }
+    }
+
     /// Whether the attribute with this canonical name, or a part of it, is returned if it has a
     /// value: `groups` and `members` need not be read otherwise.
     pub fn wants(&self, attribute: &str) -> bool {

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::error::Failure;
 use super::request::ScimRequest;
+use super::resource::to_bytes;
 use crate::answer::{self, Answer};
 
 /// Answers a discovery request.
@@ -24,18 +25,21 @@ pub fn handle(request: &ScimRequest, path: &[&str]) -> Result<Answer, Failure> {
     }
     let base = &request.endpoint;
     let found = match path {
-        ["ServiceProviderConfig"] => Some(discovery::service_provider_config(base, None)),
-        ["ResourceTypes"] => Some(list(discovery::resource_types(base))),
-        ["ResourceTypes", id] => discovery::resource_type(base, id),
-        ["Schemas"] => Some(list(discovery::schemas(base))),
-        ["Schemas", urn] => discovery::schema(base, urn),
+        ["ServiceProviderConfig"] => {
+            Some(to_bytes(&discovery::service_provider_config(base, None)))
+        }
+        ["ResourceTypes"] => Some(list(&discovery::resource_types(base))),
+        ["ResourceTypes", id] => discovery::resource_type(base, id).as_ref().map(to_bytes),
+        ["Schemas"] => Some(list(&discovery::schemas(base))),
+        ["Schemas", urn] => discovery::schema(base, urn).as_ref().map(to_bytes),
         _ => None,
     };
     let found = found.ok_or_else(|| Failure::not_found("there is nothing at this path"))?;
-    Ok(answer::json(StatusCode::OK, scim::MEDIA_TYPE, &found))
+    Ok(answer::with_body(StatusCode::OK, scim::MEDIA_TYPE, found))
 }
 
 /// All of them, whatever paging was asked for (RFC 7644 section 4).
-fn list(resources: Vec<Value>) -> Value {
-    list_response(resources.len(), Some(1), resources, None, None)
+fn list(resources: &[Value]) -> Vec<u8> {
+    let resources: Vec<Vec<u8>> = resources.iter().map(to_bytes).collect();
+    list_response(resources.len(), Some(1), &resources, None, None)
 }

@@ -10,12 +10,12 @@ use scim::error::{Error, ScimType};
 use scim::list::{ListQuery, Paging, list_response};
 use scim::projection::Projection;
 use scim::schema::ResourceType;
-use serde_json::Value;
+use store::ReadError;
 
 use self::find::{Found, Query};
 use super::error::Failure;
 use super::request::ScimRequest;
-use super::resource::Renderer;
+use super::resource::{Rendered, Renderer};
 use crate::answer::{self, Answer};
 
 /// Members in one page. A page ends early rather than hold more; it holds one group at least.
@@ -59,7 +59,7 @@ async fn answer_query(
     } else {
         run(&request, &query, &list_query, page)
     };
-    Ok(answer::json(StatusCode::OK, scim::MEDIA_TYPE, &answered?))
+    Ok(answer::with_body(StatusCode::OK, scim::MEDIA_TYPE, answered?))
 }
 
 /// Which part of what is found is answered.
@@ -89,7 +89,7 @@ fn run(
     query: &Query,
     list_query: &ListQuery,
     page: Page,
-) -> Result<Value, Failure> {
+) -> Result<Vec<u8>, Failure> {
     let shared = request.tenant.shared();
     let snapshot = shared.snapshot()?;
     let renderer = Renderer { shared, snapshot: &snapshot, endpoint: &request.endpoint };
@@ -101,16 +101,17 @@ fn run(
             break;
         }
         let projection = projection(resource_type, list_query)?;
-        let rendered = render(&renderer, resource_type, id, &projection)?;
-        let listed = rendered.as_ref().and_then(|resource| resource.get("members"));
-        members += listed.and_then(Value::as_array).map_or(0, Vec::len);
-        resources.extend(rendered);
+        let Some(rendered) = render(&renderer, resource_type, id, &projection)? else { continue };
+        if resource_type == ResourceType::Group {
+            members += rendered.listed;
+        }
+        resources.push(rendered.body);
     }
     let reached = page.skip.saturating_add(resources.len());
     let more = page.by_cursor && page.count > 0 && reached < total;
     let next = more.then(|| write_cursor(reached, list_query));
     let start_index = (!page.by_cursor).then(|| page.skip.saturating_add(1));
-    Ok(list_response(total, start_index, resources, next.as_deref(), None))
+    Ok(list_response(total, start_index, &resources, next.as_deref(), None))
 }
 
 fn projection(resource_type: ResourceType, query: &ListQuery) -> Result<Projection, Error> {
@@ -123,30 +124,20 @@ fn render(
     resource_type: ResourceType,
     id: [u8; 16],
     projection: &Projection,
-) -> Result<Option<Value>, Failure> {
+) -> Result<Option<Rendered>, ReadError> {
     let (snapshot, key) = (renderer.snapshot, renderer.shared.key);
-    let full = match resource_type {
+    match resource_type {
         ResourceType::User => {
             let id = access::UserId::from_bytes(id);
-            let Some(record) = snapshot.user(key, id)? else { return Ok(None) };
-            renderer.full_user(
-                id,
-                &record,
-                (projection.wants("groups"), projection.wants("meta")),
-            )?
+            let record = snapshot.user(key, id)?;
+            record.map(|record| renderer.listed_user(id, &record, projection)).transpose()
         }
         ResourceType::Group => {
             let id = access::GroupId::from_bytes(id);
-            let Some(record) = snapshot.group(key, id)? else { return Ok(None) };
-            let members = if projection.wants("members") {
-                snapshot.members(key, id, None, usize::MAX)?
-            } else {
-                Vec::new()
-            };
-            renderer.full_group(id, &record, &members)?
+            let record = snapshot.group(key, id)?;
+            record.map(|record| renderer.group(id, &record, projection)).transpose()
         }
-    };
-    Ok(Some(Value::Object(projection.apply(full))))
+    }
 }
 
 /// A cursor: how many were given, and a hash of what was asked, so that it is not used with

@@ -24,6 +24,8 @@ pub struct Rendered {
     pub version: String,
     /// The body.
     pub body: Vec<u8>,
+    /// Groups or members that stand in it.
+    pub listed: usize,
 }
 
 /// Puts resources of one tenant together.
@@ -64,8 +66,32 @@ impl Renderer<'_> {
         projection: &Projection,
     ) -> Result<Rendered, ReadError> {
         let named = self.shared.groups_with_names(self.snapshot, id)?;
-        let version = version::of_user(record.revision, &named);
-        let groups = self.groups_json(&named);
+        self.user_in(&named, id, record, projection)
+    }
+
+    /// A user for a list, where its version shows in `meta` alone: its groups are read only if they
+    /// or `meta` are wanted.
+    pub fn listed_user(
+        &self,
+        id: UserId,
+        record: &Record,
+        projection: &Projection,
+    ) -> Result<Rendered, ReadError> {
+        if projection.wants("groups") || projection.wants("meta") {
+            return self.user(id, record, projection);
+        }
+        self.user_in(&[], id, record, projection)
+    }
+
+    fn user_in(
+        &self,
+        named: &[(GroupId, String)],
+        id: UserId,
+        record: &Record,
+        projection: &Projection,
+    ) -> Result<Rendered, ReadError> {
+        let version = version::of_user(record.revision, named);
+        let groups = self.groups_json(named);
         self.rendered(ResourceType::User, &id.to_string(), record, version, groups, projection)
     }
 
@@ -124,18 +150,21 @@ impl Renderer<'_> {
         extra: Vec<Value>,
         projection: &Projection,
     ) -> Result<Rendered, ReadError> {
-        let location = self.location(resource_type, id);
-        let body = if projection.is_default() {
+        let (location, listed) = (self.location(resource_type, id), extra.len());
+        let extra_name = extra_name(resource_type);
+        // What is made of rows is not in the body: to leave it out takes no more than that.
+        let body = if projection.is_default() || projection.is_all_but(extra_name) {
             let (created, modified) = (date_time(record.created), date_time(record.modified));
             let meta = meta(resource_type, &created, &modified, &version, &location);
-            let extra = if extra.is_empty() { Vec::new() } else { to_bytes(&Value::Array(extra)) };
-            let extra = (!extra.is_empty()).then_some((extra_name(resource_type), &*extra));
+            let wanted = !extra.is_empty() && projection.is_default();
+            let extra = wanted.then(|| to_bytes(&Value::Array(extra)));
+            let extra = extra.as_deref().map(|json| (extra_name, json));
             render::splice(&record.body, &meta, extra)
         } else {
             let full = self.full(resource_type, id, record, &version, extra)?;
             to_bytes(&Value::Object(projection.apply(full)))
         };
-        Ok(Rendered { location, version, body })
+        Ok(Rendered { location, version, body, listed })
     }
 
     fn full(
@@ -206,6 +235,6 @@ fn date_time(at: Timestamp) -> String {
 }
 
 /// A `Value` can always be written.
-fn to_bytes(value: &Value) -> Vec<u8> {
+pub fn to_bytes(value: &Value) -> Vec<u8> {
     serde_json::to_vec(value).unwrap_or_default()
 }

@@ -118,17 +118,18 @@ fn resources_are_sorted_by_the_rule_of_their_attribute() {
 
 #[test]
 fn a_list_response_counts_what_it_holds() {
+    let read = |body: Vec<u8>| serde_json::from_slice::<Value>(&body).unwrap();
     assert_eq!(
-        list_response(7, Some(6), vec![json!({"id": "a"})], None, None),
+        read(list_response(7, Some(6), &[br#"{"id":"a"}"#, br#"{"id":"b"}"#], None, None)),
         json!({
             "schemas": [scim::urn::LIST_RESPONSE],
             "totalResults": 7,
             "startIndex": 6,
-            "itemsPerPage": 1,
-            "Resources": [{"id": "a"}],
+            "itemsPerPage": 2,
+            "Resources": [{"id": "a"}, {"id": "b"}],
         })
     );
-    let page = list_response(0, None, Vec::new(), Some("n"), Some("p"));
-    assert_eq!((&page["nextCursor"], &page["previousCursor"]), (&json!("n"), &json!("p")));
+    let page = read(list_response(0, None, &[Vec::new(); 0], Some("n\""), Some("p")));
+    assert_eq!((&page["nextCursor"], &page["previousCursor"]), (&json!("n\""), &json!("p")));
     assert_eq!(page["Resources"], json!([]));
 }

@@ -142,7 +142,17 @@ impl Part {
         matches: &mut Vec<(SortKey, Id)>,
     ) -> Result<(), Failure> {
         if let Some(lookup) = self.filter.as_ref().and_then(Filter::lookup) {
-            for id in self.look_up(renderer, lookup)? {
+            let found = self.look_up(renderer, lookup)?;
+            // An id is compared here as well: ours are found in either case.
+            let is_match = self.sort_by.is_none()
+                && !matches!(lookup, Lookup::Id(_))
+                && self.filter.as_ref().is_some_and(Filter::is_lookup);
+            if is_match {
+                let id = |id| (SortKey::Missing, (self.resource_type, id));
+                matches.extend(found.into_iter().map(id));
+                return Ok(());
+            }
+            for id in found {
                 if let Some(record) = self.record(renderer, id)? {
                     matches.extend(self.examine(renderer, id, &record)?);
                 }
