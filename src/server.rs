@@ -4,9 +4,11 @@
 //! clients: the number of connections is limited, and so is the time that a request's head may
 //! take. Bodies and answers have limits of their own.
 
+mod meters;
 pub(crate) mod operation;
 mod stream;
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -14,15 +16,15 @@ use std::time::{Duration, Instant};
 
 use access::{RequestId, TenantId};
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::HOST;
 use axum::http::{Method, StatusCode, Version};
-use axum::middleware::{self, Next};
 use axum::response::IntoResponse;
 use futures_util::FutureExt;
 use hyper::body::Incoming;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use store::Health;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -53,13 +55,13 @@ const ANSWER_WAIT_MAX: Duration = Duration::from_secs(55);
 /// How long the loop rests when no connection can be accepted, as without file descriptors.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
 
-/// Everything that is served.
-pub fn router(app: App) -> Router {
+/// Everything that is served, but for SCIM: its paths are taken apart by hand (see [`http`]), and go
+/// there without a way through the router.
+fn router(app: App) -> Router {
     Router::from(routes())
         .nest("/admin/v1", admin::router(app.clone()))
         .merge(web::router(&app))
-        .fallback(scim_or_nothing)
-        .layer(middleware::from_fn(watch_over))
+        .fallback(nothing)
         .with_state(app)
 }
 
@@ -75,11 +77,8 @@ pub fn routes() -> OpenApiRouter<App> {
 
 const TEXT: &str = "text/plain; charset=utf-8";
 
-/// SCIM paths are taken apart by hand; see [`http`].
-async fn scim_or_nothing(state: State<App>, request: Request) -> Answer {
-    if http::behind_prefix(request.uri().path()).is_some() {
-        http::handle(state, request).await
-    } else if web::is_path(request.uri().path()) {
+async fn nothing(request: Request) -> Answer {
+    if web::is_path(request.uri().path()) {
         web::nothing()
     } else {
         Problem::not_found("there is nothing at this path").into_response()
@@ -137,29 +136,36 @@ async fn metrics(State(app): State<App>) -> Answer {
     answer::with_body(StatusCode::OK, "text/plain; version=0.0.4", handle.render())
 }
 
-/// Gives a request its id and its time limit, turns a panic into an answer, and tells of the
-/// outcome: method and path, never the query (filters hold names), headers or bodies.
-async fn watch_over(mut request: Request, next: Next) -> Answer {
+/// Answers a request: gives it its id and its time limit, turns a panic into an answer, and tells of
+/// the outcome: method and path, never the query (filters hold names), headers or bodies.
+async fn respond(app: App, router: Router, mut request: Request) -> Answer {
     let started = Instant::now();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let (area, operation) = (Area::of(&path), Operation::of(&method, &path).name());
-    let _in_flight = UpDown::up("slackwater_http_requests_in_flight");
+    let _in_flight = UpDown::up(meters::in_flight());
     let id = RequestId::from_bytes(*uuid::Uuid::now_v7().as_bytes());
     request.extensions_mut().insert(id);
+    let tenant = area.tenant(&path).filter(|id| id.parse::<TenantId>().is_ok());
     let span = tracing::info_span!(
-        "request", request.id = %id, operation, tenant.id = Empty, http.status = Empty,
+        "request", request.id = %id, operation, tenant.id = tenant, http.status = Empty,
         otel.name = Empty, otel.kind = Empty,
     );
-    if let Some(tenant) = area.tenant(&path).filter(|id| id.parse::<TenantId>().is_ok()) {
-        span.record("tenant.id", tenant);
-    }
     telemetry::otlp::continue_trace(&span, request.headers(), operation);
     // RFC 9112 section 3.2: without exactly one Host nobody can say whom a request is for.
     if request.version() == Version::HTTP_11 && request.headers().get_all(HOST).iter().count() != 1
     {
         return answer::empty(StatusCode::BAD_REQUEST);
     }
-    let answering = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone());
+    let answering = async {
+        match area {
+            Area::Scim => http::handle(app, request).await,
+            Area::Admin | Area::Web | Area::Other => match router.oneshot(request).await {
+                Ok(answer) => answer,
+                Err(never) => match never {},
+            },
+        }
+    };
+    let answering = AssertUnwindSafe(answering).catch_unwind().instrument(span.clone());
     let mut made = match tokio::time::timeout(ANSWER_WAIT_MAX, answering).await {
         Ok(Ok(made)) => made,
         Ok(Err(_)) => area.unavailable(),
@@ -174,15 +180,9 @@ async fn watch_over(mut request: Request, next: Next) -> Answer {
         &id.to_string(),
     );
     let (status, elapsed) = (made.status(), started.elapsed());
-    metrics::counter!(
-        "slackwater_http_requests_total",
-        "area" => area.name(), "method" => method_label(&method), "status" => status.as_str().to_owned(),
-    )
-    .increment(1);
-    metrics::histogram!("slackwater_http_request_duration_seconds", "operation" => operation)
-        .record(elapsed.as_secs_f64());
+    meters::answered(area.name(), method_label(&method), operation, status, elapsed);
     let (status, tenant) = (status.as_u16(), area.tenant(&path));
-    span.record("http.status", status);
+    telemetry::otlp::answered(&span, status);
     let duration_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
     let _entered = span.enter();
     // What was changed is told; look-ups are everyday things, thousands a second within a wave.
@@ -201,8 +201,7 @@ async fn watch_over(mut request: Request, next: Next) -> Answer {
 struct UpDown(metrics::Gauge);
 
 impl UpDown {
-    fn up(name: &'static str) -> Self {
-        let gauge = metrics::gauge!(name);
+    fn up(gauge: metrics::Gauge) -> Self {
         gauge.increment(1.0);
         Self(gauge)
     }
@@ -300,9 +299,9 @@ pub async fn serve(
         while connections.try_join_next().is_some() {}
         match accepted {
             Ok((stream, peer, permit)) => {
-                let (router, stopping) = (router.clone(), app.stopping());
+                let (app, router) = (app.clone(), router.clone());
                 connections.spawn(async move {
-                    connection(stream, peer, router, stopping).await;
+                    connection(stream, peer, app, router).await;
                     drop(permit);
                 });
             }
@@ -335,16 +334,14 @@ async fn until(signal: &mut watch::Receiver<bool>) {
     let _ = signal.wait_for(|given| *given).await;
 }
 
-async fn connection(
-    stream: TcpStream,
-    peer: Peer,
-    router: Router,
-    mut stopping: watch::Receiver<bool>,
-) {
-    let _counted = UpDown::up("slackwater_http_connections");
-    let service = router.map_request(move |mut request: hyper::Request<Incoming>| {
+async fn connection(stream: TcpStream, peer: Peer, app: App, router: Router) {
+    let mut stopping = app.stopping();
+    let _counted = UpDown::up(metrics::gauge!("slackwater_http_connections"));
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
+        let (app, router) = (app.clone(), router.clone());
+        let mut request = request.map(Body::new);
         request.extensions_mut().insert(peer);
-        request
+        async move { Ok::<_, Infallible>(respond(app, router, request).await) }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -353,10 +350,7 @@ async fn connection(
         // A client that has sent all it has to say may still listen; and what it asked for is done
         // to the end, also when it has gone.
         .half_close(true)
-        .serve_connection(
-            TokioIo::new(TimedStream::new(stream)),
-            TowerToHyperService::new(service),
-        );
+        .serve_connection(TokioIo::new(TimedStream::new(stream)), service);
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

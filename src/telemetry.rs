@@ -1,7 +1,9 @@
 //! Logs, spans and metrics.
 //!
 //! Logs go to standard error, one event a line: JSON, or text with everything that could end a line
-//! escaped, so that a name with a line break in it cannot forge one. Spans go to a collector, if one
+//! escaped, so that a name with a line break in it cannot forge one. A thread of its own writes them,
+//! so that no request waits for whoever reads them; what it cannot keep up with is left out and
+//! counted. Spans go to a collector, if one
 //! is configured ([`otlp`]). Neither of them, nor metrics, ever hold a token, a request body, or an
 //! attribute of a user.
 
@@ -10,11 +12,13 @@ pub(crate) mod figures;
 pub mod otlp;
 mod text;
 
+use std::io::BufWriter;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use serde::Deserialize;
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -27,6 +31,12 @@ use self::otlp::Exporter;
 /// metrics: until then each takes memory.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
+/// Lines that wait to be written; what comes when there are as many is left out.
+const LINES_MAX: usize = 16_384;
+
+/// Counts the lines that were left out.
+static LEFT_OUT: OnceLock<ErrorCounter> = OnceLock::new();
+
 /// How log lines are written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
@@ -38,13 +48,28 @@ pub enum LogFormat {
     Text,
 }
 
-/// Starts logging, and sends spans to `exporter`. A second call changes nothing.
-pub fn log(filter: &str, format: LogFormat, exporter: Option<&Exporter>) -> Result<(), String> {
+/// Starts logging, and sends spans to `exporter`. A second call changes nothing. Lines that wait are
+/// written when what this answers is dropped.
+pub fn log(
+    filter: &str,
+    format: LogFormat,
+    exporter: Option<&Exporter>,
+) -> Result<WorkerGuard, String> {
     // ractor wraps every actor's life in an INFO span.
     let filter = EnvFilter::try_new(format!("{filter},ractor=warn")).map_err(|e| e.to_string())?;
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    // Buffered: lines that wait together are written together.
+    let stderr = BufWriter::new(std::io::stderr());
+    let writer = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(LINES_MAX);
+    let (writer, guard) = writer.thread_name("log-writer").finish(stderr);
+    let _ = LEFT_OUT.set(writer.error_counter());
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer);
     let lines = match format {
-        LogFormat::Json => lines.json().flatten_event(true).with_filter(filter).boxed(),
+        LogFormat::Json => {
+            // The innermost span alone: what is outside of a request's has nothing to say, and each
+            // one that is written is read and written again for each line.
+            let lines = lines.json().flatten_event(true).with_span_list(false);
+            lines.with_filter(filter).boxed()
+        }
         LogFormat::Text => {
             lines.with_ansi(false).fmt_fields(text::fields()).with_filter(filter).boxed()
         }
@@ -57,7 +82,13 @@ pub fn log(filter: &str, format: LogFormat, exporter: Option<&Exporter>) -> Resu
     let spans = exporter.map(|exporter| exporter.layer().with_filter(ours));
     // Only a second server in one process, as in tests, finds a logger there already.
     let _ = tracing_subscriber::registry().with(lines).with(spans).try_init();
-    Ok(())
+    Ok(guard)
+}
+
+/// Log lines that were left out because more came than could be written.
+pub(crate) fn lines_left_out() -> u64 {
+    let counted = LEFT_OUT.get().map_or(0, ErrorCounter::dropped_lines);
+    u64::try_from(counted).unwrap_or(u64::MAX)
 }
 
 /// The metrics of this process.

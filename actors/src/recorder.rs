@@ -1,10 +1,10 @@
 //! The recorder: writes down what the directory sent and what it got.
 //!
 //! Whoever answers a request leaves it here and goes on: nothing waits for the disk, and nothing is
-//! written for a single request. What is left is held for a second, or until there is a block of
-//! it; then the recorder takes out what is secret, packs it, and writes it in one small transaction
-//! beside all others. A kill loses what was held, which is about a second's requests, and never a
-//! change. A stop writes all of it.
+//! written for a single request. What is left is held for a second, or until there are some blocks
+//! of it; then the recorder takes out what is secret, packs it, and writes it in one transaction
+//! beside all others: a transaction of its own costs more than what is written in it. A kill loses
+//! what was held, which is about a second's requests, and never a change. A stop writes all of it.
 //!
 //! What is held is bounded. Where more comes than can be written, the newest are dropped and
 //! counted; the requests themselves do not notice.
@@ -21,7 +21,7 @@ use std::time::Duration;
 use access::exchange::{Captured, Recorded};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use store::requests::{BlockId, SealedBlock};
-use store::{Changeset, Operation};
+use store::{Changeset, Operation, ReadError};
 use tokio::task::AbortHandle;
 
 use crate::error::ChangeError;
@@ -33,6 +33,8 @@ const HELD_FOR: Duration = Duration::from_secs(1);
 /// Requests in one block, and bytes of them: a reader unpacks a block as a whole.
 const BLOCK_RECORDS_MAX: usize = 512;
 const BLOCK_BYTES_MAX: usize = 2 << 20;
+/// Blocks that are written in one transaction. Others wait for their changes meanwhile.
+const BLOCKS_AT_ONCE: usize = 4;
 /// Requests, and bytes of them, that are held: some seconds of the highest rate there is.
 const HELD_RECORDS_MAX: usize = 16_384;
 const HELD_BYTES_MAX: usize = 16 << 20;
@@ -42,7 +44,7 @@ const TRIMMED_EVERY: Duration = Duration::from_mins(25);
 /// What a recorder can be told.
 #[derive(Debug)]
 pub(crate) enum RecorderMessage {
-    /// Write what is held. Sent by a timer, or when there is a block of it.
+    /// Write what is held. Sent by a timer, or when there is enough of it.
     Write,
     /// Take away what is too old or too much. Sent by its own timer, and when settings changed.
     Trim,
@@ -86,7 +88,7 @@ enum Asked {
     Nothing,
     /// To write when the time has come.
     InTime,
-    /// To write at once.
+    /// To write at once: there is enough of it.
     Now,
 }
 
@@ -101,8 +103,8 @@ impl std::fmt::Debug for Held {
 struct Written {
     /// The newest block, and the bytes that were written up to it; none until it was looked up.
     newest: Option<(Option<BlockId>, u64)>,
-    /// A block that could not be written yet.
-    unwritten: Option<SealedBlock>,
+    /// Blocks that could not be written yet.
+    unwritten: Vec<Arc<SealedBlock>>,
     /// Bytes that were written since it was last looked whether there are too many.
     since_trim: u64,
 }
@@ -194,10 +196,11 @@ impl Recorder {
 impl Held {
     /// What the actor is to be asked for now, if it has not been already.
     fn ask(&mut self) -> Asked {
-        let is_block = self.records.len() >= BLOCK_RECORDS_MAX || self.bytes >= BLOCK_BYTES_MAX;
+        let is_enough = self.records.len() >= BLOCKS_AT_ONCE * BLOCK_RECORDS_MAX
+            || self.bytes >= BLOCKS_AT_ONCE * BLOCK_BYTES_MAX;
         let wanted = match self.asked {
             _ if self.records.is_empty() => Asked::Nothing,
-            Asked::Nothing | Asked::InTime if is_block => Asked::Now,
+            Asked::Nothing | Asked::InTime if is_enough => Asked::Now,
             Asked::Nothing => Asked::InTime,
             Asked::InTime | Asked::Now => return Asked::Nothing,
         };
@@ -226,21 +229,23 @@ pub(crate) async fn write(shared: &Shared) -> Result<(), ChangeError> {
     let recorder = &shared.recorder;
     let mut written = recorder.writing.lock().await;
     loop {
-        if written.unwritten.is_none() {
-            if recorder.held_requests() == 0 {
-                return Ok(());
-            }
+        if written.unwritten.is_empty() {
             // Whatever can be refused is asked for before anything is taken.
             let before = written_before(shared, &mut written)?;
-            let taken = recorder.held().take();
-            let count = taken.len();
+            let taken: Vec<Vec<Captured>> = {
+                let mut held = recorder.held();
+                let blocks = std::iter::repeat_with(|| held.take()).take(BLOCKS_AT_ONCE);
+                blocks.take_while(|block| !block.is_empty()).collect()
+            };
+            let count = taken.iter().map(Vec::len).sum();
             let packed = pack(shared, before, taken).await;
-            written.unwritten = Some(packed.inspect_err(|_| recorder.drop_requests(count))?);
+            written.unwritten = packed.inspect_err(|_| recorder.drop_requests(count))?;
         }
-        let Some(block) = written.unwritten.clone() else { return Ok(()) };
-        let (id, bytes, own) = (block.id(), block.written(), block.bytes());
-        let put = Operation::PutRequests(Box::new(block));
-        let change = Changeset::new(shared.key, shared.clock.now(), None).with(put);
+        let Some(last) = written.unwritten.last() else { return Ok(()) };
+        let (id, bytes) = (last.id(), last.written());
+        let own: u64 = written.unwritten.iter().map(|block| block.bytes()).sum();
+        let mut change = Changeset::new(shared.key, shared.clock.now(), None);
+        change.operations = written.unwritten.iter().cloned().map(Operation::PutRequests).collect();
         // If nobody knows whether it is on disk, it is put again, in its own place.
         match shared.commit(change).await {
             Ok(_) => {}
@@ -248,7 +253,7 @@ pub(crate) async fn write(shared: &Shared) -> Result<(), ChangeError> {
             Err(ChangeError::NotFound) => *recorder.held() = Held::default(),
             Err(error) => return Err(error),
         }
-        written.unwritten = None;
+        written.unwritten.clear();
         written.newest = Some((Some(id), bytes));
         written.since_trim = written.since_trim.saturating_add(own);
     }
@@ -267,16 +272,22 @@ fn written_before(
     Ok(*written.newest.insert(known))
 }
 
-/// Takes out what is secret and makes a block, away from those who answer requests.
+/// Takes out what is secret and makes blocks, away from those who answer requests.
 async fn pack(
     shared: &Shared,
     (newest, bytes): (Option<BlockId>, u64),
-    taken: Vec<Captured>,
-) -> Result<SealedBlock, ChangeError> {
-    let id = BlockId::new(shared.clock.now(), newest);
+    taken: Vec<Vec<Captured>>,
+) -> Result<Vec<Arc<SealedBlock>>, ChangeError> {
+    let now = shared.clock.now();
     let packed = tokio::task::spawn_blocking(move || {
-        let records: Vec<Recorded> = taken.into_iter().map(Captured::redacted).collect();
-        SealedBlock::new(id, &records, bytes)
+        let (mut newest, mut bytes) = (newest, bytes);
+        let blocks = taken.into_iter().map(|taken| {
+            let records: Vec<Recorded> = taken.into_iter().map(Captured::redacted).collect();
+            let block = SealedBlock::new(BlockId::new(now, newest), &records, bytes)?;
+            (newest, bytes) = (Some(block.id()), block.written());
+            Ok(Arc::new(block))
+        });
+        blocks.collect::<Result<Vec<_>, ReadError>>()
     });
     Ok(packed.await.map_err(|_| ChangeError::unavailable("requests could not be packed"))??)
 }

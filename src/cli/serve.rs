@@ -25,7 +25,7 @@ pub(super) fn run(options: ServeOptions) -> Result<(), Failed> {
     let config = options.resolve()?;
     let exporter = config.otlp_endpoint.as_ref().map(Exporter::new).transpose();
     let exporter = exporter.map_err(|error| Failed::Usage(format!("otlp_endpoint: {error}")))?;
-    telemetry::log(&config.log, config.log_format, exporter.as_ref())
+    let _lines = telemetry::log(&config.log, config.log_format, exporter.as_ref())
         .map_err(|error| Failed::Usage(format!("log: {error}")))?;
     let _ = telemetry::metrics();
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -158,6 +158,11 @@ pub const METRICS: &[Metric] = &[
         &[],
         "Requests that are not in the request record because it could not keep up",
     ),
+    counter(
+        "slackwater_log_lines_left_out_total",
+        &[],
+        "Log lines that were left out because whoever reads them could not keep up",
+    ),
     // Waves and roles
     gauge("slackwater_open_waves", &[], "Tenants with an open wave"),
     gauge(

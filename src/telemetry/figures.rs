@@ -58,6 +58,7 @@ pub(crate) async fn read(app: &App) {
 fn of_process() {
     metrics_process::Collector::default().collect();
     gauge!("slackwater_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    counter!("slackwater_log_lines_left_out_total").absolute(super::lines_left_out());
 }
 
 fn of_store(service: &Service, is_stopping: bool) {

@@ -5,6 +5,8 @@
 //! it really meets. That makes membership changes commute without anybody reading a member list,
 //! and makes the unique index the last word on names.
 
+use std::sync::Arc;
+
 use access::settings::Settings;
 use access::wave::Wave;
 use access::{Account, Author, Bindings, Event, GroupId, TenantId, TokenId, UserId, WaveId};
@@ -282,7 +284,7 @@ pub enum Operation {
     /// Forget a wave.
     ForgetWave(WaveId),
     /// Keep a block of the request record.
-    PutRequests(Box<SealedBlock>),
+    PutRequests(Arc<SealedBlock>),
     /// Forget blocks of the request record, the oldest first.
     TrimRequests {
         /// Up to and with this one.

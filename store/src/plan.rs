@@ -204,7 +204,7 @@ impl<'p, 'a> Change<'p, 'a> {
             }
             Operation::Trim { log, last, rows_max } => self.trim(log, last, rows_max),
             Operation::PutRequests(block) => {
-                self.put_requests(*block);
+                self.put_requests(&block);
                 Ok(())
             }
             Operation::TrimRequests { last, blocks_max } => self.trim_requests(last, blocks_max),

@@ -13,7 +13,8 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use crate::kv::ReadError;
 use crate::table::Table;
 
-const SEAL_BYTES: usize = 8;
+/// Bytes that a checksum adds to a payload.
+pub(crate) const SEAL_BYTES: usize = 8;
 
 fn checksum(table: Table, key: &[u8], payload: &[u8]) -> [u8; SEAL_BYTES] {
     let key = xxh3_64_with_seed(key, u64::from(table.number()));

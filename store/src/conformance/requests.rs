@@ -1,6 +1,7 @@
 //! The request record.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use access::RequestId;
@@ -46,7 +47,7 @@ pub(crate) fn put(
     written: u64,
 ) -> SealedBlock {
     let block = SealedBlock::new(BlockId::first_at(at(second)), records, written).unwrap();
-    acme.apply([Operation::PutRequests(Box::new(block.clone()))]);
+    acme.apply([Operation::PutRequests(Arc::new(block.clone()))]);
     block
 }
 

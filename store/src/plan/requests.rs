@@ -2,16 +2,19 @@
 
 use super::{Change, Planned};
 use crate::key::{self, Key};
+use crate::record::SEAL_BYTES;
 use crate::requests::{BlockId, PART_BODIES, PART_FACTS, SealedBlock};
 use crate::table::Table;
 
 impl Change<'_, '_> {
-    pub(super) fn put_requests(&mut self, block: SealedBlock) {
-        let SealedBlock { id, facts, bodies, .. } = block;
-        let row = |part| key::requests(self.tenant, part, id.as_bytes());
-        let (facts_row, bodies_row) = (row(PART_FACTS), row(PART_BODIES));
-        self.overlay.put(Table::Requests, facts_row, facts);
-        self.overlay.put(Table::Requests, bodies_row, bodies);
+    pub(super) fn put_requests(&mut self, block: &SealedBlock) {
+        for (part, bytes) in [(PART_FACTS, &block.facts), (PART_BODIES, &block.bodies)] {
+            // With room for the checksum: it is large, and need not be moved for that.
+            let mut payload = Vec::with_capacity(bytes.len() + SEAL_BYTES);
+            payload.extend_from_slice(bytes);
+            let row = key::requests(self.tenant, part, block.id.as_bytes());
+            self.overlay.put(Table::Requests, row, payload);
+        }
     }
 
     /// Values are not looked at, so that damaged blocks go, too.
