@@ -5,3 +5,4 @@
 //! it.
 
 pub mod report;
+pub mod watch;
