@@ -8,7 +8,6 @@
 //!
 //! Here are lengths and places alone; colours are the stylesheet's.
 
-mod curve;
 mod ticks;
 
 use access::cadence::Window;
@@ -16,8 +15,8 @@ use access::traffic::{MINUTE_S, Minutes, series, start_of};
 use access::wave::Wave;
 use jiff::Timestamp;
 
-use self::curve::smooth;
 pub use self::ticks::Tick;
+use crate::chart::{as_f64, heights, place, smooth};
 
 /// How much of the past is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -214,12 +213,6 @@ pub fn draw(facts: Facts<'_>) -> [Tide; 2] {
     [WIDE, NARROW].map(|size| Drawing::new(facts, size).done())
 }
 
-/// A place, to a tenth: what is smaller nobody sees.
-fn place(value: f64) -> String {
-    let text = format!("{value:.1}");
-    text.strip_suffix(".0").map(str::to_owned).unwrap_or(text)
-}
-
 /// Slack moments that share a mark.
 struct Moments {
     x: f64,
@@ -264,7 +257,7 @@ impl<'a> Drawing<'a> {
         let rates = self.rates(step);
         let highest = rates.iter().map(|(_, rate)| *rate).fold(0.0_f64, f64::max);
         let is_rooted = is_steep(&rates, highest);
-        let heights = ticks::heights(highest, is_rooted);
+        let heights = heights(highest, is_rooted);
         let top_rate = heights.last().map_or(1.0, |(rate, _)| *rate).max(f64::MIN_POSITIVE);
         let depth = self.ground() - self.size.top;
         let root = |rate: f64| if is_rooted { rate.sqrt() } else { rate };
@@ -485,12 +478,6 @@ fn is_steep(rates: &[(i64, f64)], highest: f64) -> bool {
 /// A time of day, for titles.
 fn clock(at: Timestamp) -> String {
     at.strftime("%H:%M UTC").to_string()
-}
-
-/// Seconds, minutes and counts are far below what a float holds exactly.
-#[expect(clippy::cast_precision_loss, reason = "places on a drawing")]
-const fn as_f64(number: i64) -> f64 {
-    number as f64
 }
 
 #[cfg(test)]
