@@ -4,5 +4,6 @@
 //! provider. May depend on HTTP clients and on clocks; not on `store`, `actors` or the faces beside
 //! it.
 
+pub mod progress;
 pub mod report;
 pub mod watch;
