@@ -40,7 +40,8 @@ const MEDIA_TYPE: &str = "application/x-ndjson";
     "offset_ms": 1250, "id": "01990a5d-ac96-774b-bcce-b302099a8057",
     "at": "2026-03-01T12:00:01.250Z", "method": "POST", "path": "/Users", "query": null,
     "body": {"userName": "ada@example.com"}, "body_state": "whole", "body_bytes": 30,
-    "status": 201, "duration_ms": 1.8, "scim_type": null, "detail": null
+    "status": 201, "resource": "01990a5d-b9a0-7c52-8e4a-0d9e8f7a6b5c", "duration_ms": 1.8,
+    "scim_type": null, "detail": null
 })))]
 struct Line {
     /// How long after the wave's first request it came.
@@ -68,6 +69,9 @@ struct Line {
     /// The status of the answer; null if there was none.
     #[schema(required)]
     status: Option<u16>,
+    /// The id of the user or group: what a create was answered, too.
+    #[schema(required)]
+    resource: Option<String>,
     /// From its arrival to the answer.
     duration_ms: f64,
     /// The keyword of a refusal.
@@ -204,6 +208,7 @@ impl Download {
             body,
             body_bytes: facts.request.size,
             status: facts.status,
+            resource: facts.resource,
             duration_ms: f64::from(micros) / 1_000.0,
             scim_type: facts.scim_type,
             detail: facts.detail,
