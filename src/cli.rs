@@ -11,6 +11,7 @@
 
 mod backup;
 mod serve;
+mod simulate;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -55,6 +56,9 @@ enum Command {
         #[command(flatten)]
         data: DataOptions,
     },
+    /// Play Entra's provisioning cycles against SCIM endpoints, verify the outcome, and report
+    /// rates, latencies and errors
+    Simulate(Box<simulate::SimulateOptions>),
     /// Print the OpenAPI document
     Openapi,
     /// Check the integrity of the data; the service must not be running
@@ -105,6 +109,7 @@ pub fn run() -> ExitCode {
             backup::backup(&dest, &data.data, listen.as_deref(), admin_token.as_deref())
         }
         Command::Restore { src, data } => backup::restore(&src, &data.data),
+        Command::Simulate(options) => simulate::run(*options),
         Command::Openapi => print(openapi::text()),
         Command::Check { data } => backup::check(&data.data),
     };

@@ -3,6 +3,7 @@
 //! Here are the shapes alone: how they are told to people is beside it.
 
 pub mod html;
+pub mod text;
 
 use serde::Serialize;
 
