@@ -22,10 +22,12 @@ pub mod operation;
 pub mod people;
 pub mod perform;
 pub mod progress;
+pub mod replay;
 pub mod report;
 mod run;
 pub mod tenant;
 pub mod verify;
 pub mod watch;
 
+pub(crate) use run::base_of;
 pub use run::{Options, SimulateError, Target, run};

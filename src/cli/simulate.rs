@@ -1,5 +1,7 @@
 //! `slackwater simulate`.
 
+mod replay;
+
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -8,13 +10,15 @@ use access::duration::HumanDuration;
 use actors::{Clock as _, SystemClock};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
+use serde::Serialize;
+use tokio::runtime::Runtime;
 use url::Url;
 
-use super::{Failed, print};
+use super::{Failed, in_full, print};
 use crate::simulate::client::Token;
 use crate::simulate::dialect::Dialect;
-use crate::simulate::report::{Report, text};
-use crate::simulate::watch::{Cycle, Watch};
+use crate::simulate::progress::Progress;
+use crate::simulate::report::{Report, html, text};
 use crate::simulate::{self, Options, Target};
 
 /// The options of `simulate`.
@@ -76,6 +80,8 @@ pub(super) struct SimulateOptions {
     /// Write the report as a web page to FILE
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    #[command(flatten)]
+    replay: replay::ReplayOptions,
 }
 
 /// Entra's dialects, by name.
@@ -103,19 +109,28 @@ fn concurrency(text: &str) -> Result<usize, String> {
 /// Runs a simulation, and reports it.
 pub(super) fn run(options: SimulateOptions) -> Result<(), Failed> {
     let (json, html) = (options.json.clone(), options.html.clone());
+    let replay = options.replay.clone();
     let options = resolve(options)?;
-    if html.is_some() {
-        return Err(Failed::Usage("--html is not there yet; use --json".to_owned()));
+    if replay.is_wanted() {
+        return replay::run(replay, &options, json.as_deref());
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failed::Undone(error.to_string()))?;
-    let simulated = runtime.block_on(simulate::run(options, Arc::new(Lines)));
+    let progress = Arc::new(Progress::new(options.targets.len()));
+    let simulated = runtime()?.block_on(simulate::run(options, progress));
     let report = simulated.map_err(|error| Failed::Undone(in_full(&error)))?;
     tell(&report, json.as_deref())?;
+    if let Some(path) = html {
+        let page = html::render(&report).map_err(|error| Failed::Undone(in_full(&error)))?;
+        write_file(&path, &page)?;
+    }
     match report.verification.map_or(0, |found| found.differences) {
         0 => Ok(()),
         differences => Err(Failed::Undone(format!("the target differs in {differences} ways"))),
     }
+}
+
+fn runtime() -> Result<Runtime, Failed> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|error| Failed::Undone(error.to_string()))
 }
 
 fn resolve(options: SimulateOptions) -> Result<Options, Failed> {
@@ -156,47 +171,28 @@ fn now() -> Timestamp {
     CLOCK.get_or_init(SystemClock::start).now()
 }
 
-/// Reports of a simulation. Where standard output takes the JSON, people read the other one.
+/// Reports of a simulation.
 fn tell(report: &Report, json: Option<&Path>) -> Result<(), Failed> {
     let readable = text::write(report);
-    let Some(path) = json else { return print(&readable) };
+    match json {
+        None => print(&readable),
+        Some(path) => write_json(report, &readable, path),
+    }
+}
+
+/// Writes JSON to a file, or to standard output for `-`; then people read the other one elsewhere.
+fn write_json(report: &impl Serialize, readable: &str, path: &Path) -> Result<(), Failed> {
     let written = serde_json::to_string_pretty(report);
     let written = written.map_err(|error| Failed::Undone(error.to_string()))?;
     if path == Path::new("-") {
         eprint!("{readable}");
         return print(&format!("{written}\n"));
     }
-    print(&readable)?;
-    std::fs::write(path, written)
+    print(readable)?;
+    write_file(path, &written)
+}
+
+fn write_file(path: &Path, text: &str) -> Result<(), Failed> {
+    std::fs::write(path, text)
         .map_err(|error| Failed::Undone(format!("{}: {error}", path.display())))
-}
-
-fn in_full(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
-}
-
-/// Says when waves begin, on standard error.
-struct Lines;
-
-impl Watch for Lines {
-    fn wave_began(&self, tenant: usize, number: usize, cycle: Cycle, requests_planned: u64) {
-        let cycle = cycle.name();
-        self.line(&format!(
-            "tenant {tenant}: wave {number}, {cycle} cycle, about {requests_planned} requests"
-        ));
-    }
-
-    fn answered(&self, _: usize) {}
-
-    fn wave_ended(&self, _: usize, _: usize) {}
-
-    fn line(&self, text: &str) {
-        eprintln!("{text}");
-    }
 }

@@ -78,7 +78,7 @@ impl Watch for Progress {
 struct Bars {
     all: MultiProgress,
     /// One for each tenant, or one for all.
-    bars: Vec<ProgressBar>,
+    drawn: Vec<ProgressBar>,
     tenants: usize,
     /// Tenants whose wave is under way.
     sending: Mutex<usize>,
@@ -93,22 +93,22 @@ impl Bars {
         let style = ProgressStyle::with_template(template)
             .unwrap_or_else(|_| ProgressStyle::default_bar())
             .progress_chars("━╸─");
-        let bars = (0..count).map(|number| {
+        let drawn = (0..count).map(|number| {
             let bar = ProgressBar::new(0).with_style(style.clone());
             let prefix = if count == tenants { format!("tenant {number}") } else { String::new() };
             all.add(bar.with_prefix(prefix).with_finish(ProgressFinish::AndClear))
         });
-        let bars = bars.collect();
-        Self { all, bars, tenants, sending: Mutex::new(0) }
+        let drawn = drawn.collect();
+        Self { all, drawn, tenants, sending: Mutex::new(0) }
     }
 
     /// Whether tenants share a bar.
     fn is_shared(&self) -> bool {
-        self.bars.len() < self.tenants
+        self.drawn.len() < self.tenants
     }
 
     fn bar(&self, tenant: usize) -> Option<&ProgressBar> {
-        self.bars.get(if self.is_shared() { 0 } else { tenant })
+        self.drawn.get(if self.is_shared() { 0 } else { tenant })
     }
 
     fn wave_began(&self, tenant: usize, number: usize, cycle: Cycle, requests_planned: u64) {
@@ -200,11 +200,7 @@ impl Lines {
 
     /// Which tenant a line is about; of one tenant nobody asks.
     fn whose(&self, tenant: usize) -> String {
-        if self.tenants.len() > 1 {
-            format!("tenant {tenant}: ")
-        } else {
-            String::new()
-        }
+        if self.tenants.len() > 1 { format!("tenant {tenant}: ") } else { String::new() }
     }
 
     fn say(&self, text: &str) {
@@ -291,10 +287,10 @@ mod tests {
         many.wave_began(BARS_MAX, 1, Cycle::Initial, 5);
         many.answered(BARS_MAX);
 
-        assert_eq!(few.bars.len(), BARS_MAX);
-        assert_eq!(many.bars.len(), 1);
-        assert_eq!((many.bars[0].length(), many.bars[0].position()), (Some(15), 1));
-        assert_eq!(many.bars[0].message(), format!("2 of {} tenants in a wave", BARS_MAX + 1));
+        assert_eq!(few.drawn.len(), BARS_MAX);
+        assert_eq!(many.drawn.len(), 1);
+        assert_eq!((many.drawn[0].length(), many.drawn[0].position()), (Some(15), 1));
+        assert_eq!(many.drawn[0].message(), format!("2 of {} tenants in a wave", BARS_MAX + 1));
     }
 
     #[test]

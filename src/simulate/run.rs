@@ -377,7 +377,7 @@ struct WaveSent {
 }
 
 /// The address without its query, which holds Entra's flags.
-fn base_of(endpoint: &Url) -> String {
+pub(crate) fn base_of(endpoint: &Url) -> String {
     let mut base = endpoint.clone();
     base.set_query(None);
     base.set_fragment(None);

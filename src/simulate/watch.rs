@@ -10,6 +10,8 @@ pub enum Cycle {
     Initial,
     /// A later one: what has changed since.
     Incremental,
+    /// One that was recorded elsewhere.
+    Replayed,
 }
 
 impl Cycle {
@@ -18,6 +20,7 @@ impl Cycle {
         match self {
             Self::Initial => "initial",
             Self::Incremental => "incremental",
+            Self::Replayed => "replayed",
         }
     }
 }

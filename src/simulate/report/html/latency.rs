@@ -1,6 +1,8 @@
 //! How latencies are spread: one small drawing for each operation, all on one logarithmic axis, so
 //! that operations can be compared by eye.
 
+use std::fmt::Write as _;
+
 use crate::chart::{as_f64, place};
 use crate::simulate::report::OperationReport;
 use crate::wording::{milliseconds, readable};
@@ -124,9 +126,11 @@ fn area(distribution: &[(f64, u64)], axis: Axis) -> String {
     for (bin, column) in (0..BINS).zip(columns) {
         let x = |bin: u16| EDGE + share_of(bin) * (WIDTH - 2.0 * EDGE);
         let y = ground - (column / highest).max(0.0) * (ground - 2.0);
-        path += &format!("V{}H{}", place(y), place(x(bin.saturating_add(1))));
+        // A string takes whatever is written to it.
+        let _ = write!(path, "V{}H{}", place(y), place(x(bin.saturating_add(1))));
     }
-    path + &format!("V{}Z", place(ground))
+    path.push('V');
+    path + &place(ground) + "Z"
 }
 
 fn share_of(bin: u16) -> f64 {
