@@ -10,6 +10,7 @@
 )]
 
 mod backup;
+mod demo;
 mod serve;
 mod simulate;
 
@@ -35,6 +36,8 @@ struct Cli {
 enum Command {
     /// Run the service
     Serve(Box<ServeOptions>),
+    /// Run the service with a simulated directory that pushes to it: to see what it does
+    Demo(demo::DemoOptions),
     /// Write a consistent backup to DEST: online through the running service that --listen and
     /// --admin-token name, else from the files
     Backup {
@@ -105,6 +108,7 @@ impl From<OpenError> for Failed {
 pub fn run() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Serve(options) => serve::run(*options),
+        Command::Demo(options) => demo::run(&options),
         Command::Backup { dest, data, listen, admin_token } => {
             backup::backup(&dest, &data.data, listen.as_deref(), admin_token.as_deref())
         }
@@ -128,4 +132,10 @@ fn print(text: &str) -> Result<(), Failed> {
     let mut out = std::io::stdout().lock();
     let printed = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     printed.map_err(|error| Failed::Undone(format!("cannot print: {error}")))
+}
+
+/// An error with all its causes, in one line.
+fn in_full(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
