@@ -24,6 +24,7 @@ mod metrics;
 mod openapi;
 mod requests;
 mod server;
+mod simulate;
 mod tenancy;
 mod tidy;
 mod tokens;
