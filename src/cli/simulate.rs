@@ -68,10 +68,11 @@ pub(super) struct SimulateOptions {
     #[arg(long)]
     verify: bool,
     /// The operator token, where the endpoints are Slackwater's: roles are verified too, and each
-    /// wave's role changes and lag are shown; better given by the variable
+    /// wave's role changes and lag are shown; better given by the variable. Without --admin-url it
+    /// is only sent beside endpoints that end in /scim/v2/TENANT
     #[arg(long, env = "SLACKWATER_ADMIN_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     admin_token: Option<String>,
-    /// Where the admin API is [default: at the origin of the endpoint]
+    /// Where the admin API is [default: beside the endpoint]
     #[arg(long, value_name = "URL")]
     admin_url: Option<Url>,
     /// Write the report as JSON to FILE, or to standard output for "-"

@@ -104,16 +104,21 @@ struct Items<T> {
     next_cursor: Option<String>,
 }
 
-/// Where the admin API of a tenant is: beside its endpoint, or where it was said to be.
+/// Where the admin API of a tenant is: beside an endpoint that looks like Slackwater's, or where it
+/// was said to be. Elsewhere the operator token has no business.
 pub fn address(endpoint: &Url, admin: Option<&Url>) -> Option<String> {
-    let tenant = endpoint.path_segments()?.rfind(|segment| !segment.is_empty())?;
+    let path = endpoint.path().trim_end_matches('/');
+    let (before, tenant) = path.rsplit_once('/')?;
     let base = match admin {
         Some(url) => {
             let path = url.path().trim_end_matches('/');
             let path = path.strip_suffix("/admin/v1").unwrap_or(path);
             format!("{}{path}", url.origin().ascii_serialization())
         }
-        None => endpoint.origin().ascii_serialization(),
+        None => {
+            let path = before.strip_suffix("/scim/v2")?;
+            format!("{}{path}", endpoint.origin().ascii_serialization())
+        }
     };
     Some(format!("{base}/admin/v1/tenants/{tenant}"))
 }
@@ -196,5 +201,12 @@ mod tests {
         assert_eq!(beside, "https://scim.example:8443/admin/v1/tenants/acme");
         assert_eq!(elsewhere, "http://127.0.0.1:8080/admin/v1/tenants/acme");
         assert_eq!(below, "http://ops.example/slack/admin/v1/tenants/acme");
+    }
+
+    #[test]
+    fn an_endpoint_of_another_shape_is_not_sent_the_operator_token() {
+        let endpoint = Url::parse("https://peer.example/api/scim").unwrap();
+
+        assert_eq!(address(&endpoint, None), None);
     }
 }

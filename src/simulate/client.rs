@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Response, redirect};
@@ -33,7 +34,7 @@ const RETRY_AFTER_MAX: Duration = Duration::from_mins(1);
 /// Failures for good, one after the other, that end it.
 const FAILURES_IN_A_ROW_MAX: u32 = 20;
 /// Bytes of an answer that are read: a group of half a million members has room.
-const ANSWER_BYTES_MAX: usize = 64 << 20;
+const ANSWER_BYTES_MAX: u64 = 64 << 20;
 /// Characters of a detail that are kept.
 const DETAIL_CHARS_MAX: usize = 200;
 /// What Entra sends bodies as.
@@ -96,7 +97,7 @@ pub struct Request {
     /// What comes after the tenant's address, with its query.
     pub path: String,
     /// Its body, JSON.
-    pub body: Option<Vec<u8>>,
+    pub body: Option<Bytes>,
     /// A status that is as good as a success here.
     pub also_fine: Option<u16>,
 }
@@ -115,7 +116,7 @@ impl Request {
         path: impl Into<String>,
         body: &serde_json::Value,
     ) -> Self {
-        let body = Some(body.to_string().into_bytes());
+        let body = Some(body.to_string().into());
         Self { operation, method, path: path.into(), body, also_fine: None }
     }
 }
@@ -126,7 +127,7 @@ pub struct Answer {
     /// Its status.
     pub status: u16,
     /// Its body.
-    pub body: Vec<u8>,
+    pub body: Bytes,
     /// A 409 which says that an earlier try of the POST was carried out, and its answer lost.
     pub is_echo: bool,
 }
@@ -198,7 +199,7 @@ pub struct BadToken;
 
 /// What came of one try.
 enum Tried {
-    Answered { status: u16, body: Vec<u8>, retry_after: Option<Duration> },
+    Answered { status: u16, body: Bytes, retry_after: Option<Duration> },
     Unanswered { kind: &'static str, detail: String },
 }
 
@@ -398,16 +399,18 @@ fn retry_after(answer: &Response) -> Option<Duration> {
 }
 
 /// Reads a body to its end, as far as it counts.
-async fn read(mut answer: Response) -> Result<Vec<u8>, reqwest::Error> {
+async fn read(mut answer: Response) -> Result<Bytes, reqwest::Error> {
+    if answer.content_length().is_some_and(|length| length <= ANSWER_BYTES_MAX) {
+        return answer.bytes().await;
+    }
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await? {
-        let room = ANSWER_BYTES_MAX.saturating_sub(body.len());
-        body.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
-        if room == 0 {
+        body.extend_from_slice(&chunk);
+        if body.len() as u64 >= ANSWER_BYTES_MAX {
             break;
         }
     }
-    Ok(body)
+    Ok(body.into())
 }
 
 /// A text of a server's, safe to print: one line, not too long.

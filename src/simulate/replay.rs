@@ -304,7 +304,7 @@ impl Sender {
         let body = step.body.clone().map(|mut body| {
             self.copy.body(&step.path, &mut body);
             rewrite::body_with_ids(&mut body, &here);
-            body.to_string().into_bytes()
+            body.to_string().into()
         });
         Request {
             operation: operation(step.method, &step.path),

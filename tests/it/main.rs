@@ -26,6 +26,7 @@ mod openapi;
 mod replay;
 mod requests;
 mod server;
+mod simulate;
 mod tenancy;
 mod tidy;
 mod tokens;

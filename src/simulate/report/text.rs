@@ -118,7 +118,8 @@ fn verified(out: &mut String, found: &Verification) -> fmt::Result {
     for difference in &found.first_differences {
         writeln!(out, "  {difference}")?;
     }
-    match usize::try_from(found.differences).unwrap_or(usize::MAX) - found.first_differences.len() {
+    let told = found.first_differences.len() as u64;
+    match found.differences.saturating_sub(told) {
         0 => Ok(()),
         more => writeln!(out, "  and {more} more"),
     }
@@ -131,5 +132,30 @@ fn span(milliseconds: f64) -> String {
         format!("{:.1} s", milliseconds / 1_000.0)
     } else {
         format!("{:.1} min", milliseconds / 60_000.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn differences_are_named_and_those_that_are_not_are_counted() {
+        let found = Verification {
+            users: 3,
+            groups: 2,
+            memberships: 5,
+            roles: Some(3),
+            differences: 12,
+            first_differences: vec!["group \"Sales\" lacks \"ada\"".to_owned()],
+            duration_ms: 1_500.0,
+        };
+        let mut out = String::new();
+
+        verified(&mut out, &found).unwrap();
+
+        let lines: Vec<&str> = out.trim().lines().collect();
+        let first = "verified 3 users, 2 groups, 5 memberships, 3 roles in 1.5 s: 12 differences";
+        assert_eq!(lines, [first, "  group \"Sales\" lacks \"ada\"", "  and 11 more"]);
     }
 }
