@@ -46,8 +46,8 @@ pub(super) struct SimulateOptions {
     /// Waves to send; the first is the initial cycle
     #[arg(long, value_name = "NUMBER", default_value_t = 3)]
     waves: usize,
-    /// From the start of one wave to the start of the next, at least
-    #[arg(long, value_name = "DURATION", default_value = "90s")]
+    /// From the start of one wave to the start of the next, at least; Entra has 40m
+    #[arg(long, value_name = "DURATION", default_value = "2m")]
     interval: HumanDuration,
     /// Requests a second to each tenant, at most; 0 for as many as go
     #[arg(long, value_name = "NUMBER", default_value_t = 25)]

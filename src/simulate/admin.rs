@@ -109,17 +109,13 @@ struct Items<T> {
 pub fn address(endpoint: &Url, admin: Option<&Url>) -> Option<String> {
     let path = endpoint.path().trim_end_matches('/');
     let (before, tenant) = path.rsplit_once('/')?;
-    let base = match admin {
-        Some(url) => {
-            let path = url.path().trim_end_matches('/');
-            let path = path.strip_suffix("/admin/v1").unwrap_or(path);
-            format!("{}{path}", url.origin().ascii_serialization())
-        }
-        None => {
-            let path = before.strip_suffix("/scim/v2")?;
-            format!("{}{path}", endpoint.origin().ascii_serialization())
-        }
+    let (origin, below) = if let Some(url) = admin {
+        let path = url.path().trim_end_matches('/');
+        (url.origin(), path.strip_suffix("/admin/v1").unwrap_or(path))
+    } else {
+        (endpoint.origin(), before.strip_suffix("/scim/v2")?)
     };
+    let base = format!("{}{below}", origin.ascii_serialization());
     Some(format!("{base}/admin/v1/tenants/{tenant}"))
 }
 

@@ -319,8 +319,7 @@ mod tests {
     fn nobody_has_a_name_that_somebody_else_has() {
         let (directory, _) = years(5);
 
-        let names: BTreeSet<&str> =
-            directory.people.iter().map(super::super::directory::Person::user_name).collect();
+        let names: BTreeSet<&str> = directory.people.iter().map(Person::user_name).collect();
 
         assert_eq!(names.len(), directory.people.len());
     }

@@ -57,6 +57,45 @@ async fn a_tenant_holds_after_waves_what_the_directory_holds_roles_included() {
 }
 
 #[tokio::test]
+async fn what_a_tenant_holds_already_is_taken_over_and_not_made_again() {
+    let (_server, scim) = server_and_tenant().await;
+    let arguments = "--users 20 --groups 5 --waves 1 --verify";
+    let (code, _, said) = simulate(&scim.endpoint, &scim.token, arguments).await;
+    assert_eq!(code, 0, "{said}");
+
+    let (code, report, said) = simulate(&scim.endpoint, &scim.token, arguments).await;
+
+    assert_eq!(code, 0, "{said}");
+    let requests = |operation: &str| {
+        let operations = report["operations"].as_array().unwrap();
+        let found = operations.iter().find(|one| one["operation"] == operation);
+        found.map_or(0, |one| one["requests"].as_u64().unwrap())
+    };
+    assert_eq!((requests("create user"), requests("create group")), (0, 0));
+    assert_eq!((requests("update user"), requests("update group")), (20, 5));
+}
+
+#[tokio::test]
+async fn tenants_are_simulated_at_once_each_with_a_directory_of_its_own() {
+    let (server, scim) = server_and_tenant().await;
+    let other = server.tenant("bolt", "300ms").await;
+    let tokens = format!("{},{}", scim.token, other.token);
+
+    let arguments =
+        format!("--endpoint {} --users 15 --groups 4 --waves 1 --verify", other.endpoint);
+    let (code, report, said) = simulate(&scim.endpoint, &tokens, &arguments).await;
+
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(
+        (&report["plan"]["tenants"], &report["verification"]["users"]),
+        (&2.into(), &30.into())
+    );
+    let users = async |scim: &ScimClient| scim.get("/Users?attributes=userName").await.json();
+    let (first, second) = (users(&scim).await, users(&other).await);
+    assert_ne!(first["Resources"][0]["userName"], second["Resources"][0]["userName"]);
+}
+
+#[tokio::test]
 async fn what_the_target_lost_though_it_said_otherwise_is_found_and_named() {
     // The path and the body of a PATCH that is lost, and what is said of it.
     let cases = [
