@@ -21,6 +21,8 @@ use crate::chart::{as_f64, heights, place, smooth};
 /// How much of the past is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Range {
+    /// An hour.
+    Hour,
     /// Six hours.
     Hours,
     /// A day.
@@ -31,11 +33,12 @@ pub enum Range {
 
 impl Range {
     /// All of them, in the order in which they are offered.
-    pub const ALL: [Self; 3] = [Self::Hours, Self::Day, Self::Week];
+    pub const ALL: [Self; 4] = [Self::Hour, Self::Hours, Self::Day, Self::Week];
 
     /// As it stands in an address.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Hour => "1h",
             Self::Hours => "6h",
             Self::Day => "24h",
             Self::Week => "7d",
@@ -45,6 +48,7 @@ impl Range {
     /// As people say it.
     pub const fn words(self) -> &'static str {
         match self {
+            Self::Hour => "60 minutes",
             Self::Hours => "6 hours",
             Self::Day => "24 hours",
             Self::Week => "7 days",
@@ -59,6 +63,7 @@ impl Range {
     /// Its length in minutes.
     pub const fn minutes(self) -> i64 {
         match self {
+            Self::Hour => 60,
             Self::Hours => 6 * 60,
             Self::Day => 24 * 60,
             Self::Week => 7 * 24 * 60,
@@ -68,7 +73,8 @@ impl Range {
     /// Minutes that a point of the curve stands for.
     const fn step(self, size: Size) -> i64 {
         match (self, size.is_narrow) {
-            (Self::Hours, false) => 2,
+            (Self::Hour, false) => 1,
+            (Self::Hour, true) | (Self::Hours, false) => 2,
             (Self::Hours, true) => 5,
             (Self::Day, false) => 10,
             (Self::Day, true) => 20,

@@ -39,15 +39,17 @@ impl Kind {
 
 /// The marks of time between two seconds.
 pub(super) fn times(range: Range, is_narrow: bool, from: i64, to: i64) -> Vec<(i64, Kind)> {
-    let (hours, kind) = match (range, is_narrow) {
-        (Range::Hours, false) => (1, Kind::Clock),
-        (Range::Hours, true) => (2, Kind::Clock),
-        (Range::Day, false) => (3, Kind::Clock),
-        (Range::Day, true) => (6, Kind::Clock),
-        (Range::Week, false) => (24, Kind::Day),
-        (Range::Week, true) => (48, Kind::Day),
+    let (minutes, kind) = match (range, is_narrow) {
+        (Range::Hour, false) => (10, Kind::Clock),
+        (Range::Hour, true) => (20, Kind::Clock),
+        (Range::Hours, false) => (60, Kind::Clock),
+        (Range::Hours, true) => (120, Kind::Clock),
+        (Range::Day, false) => (180, Kind::Clock),
+        (Range::Day, true) => (360, Kind::Clock),
+        (Range::Week, false) => (1_440, Kind::Day),
+        (Range::Week, true) => (2_880, Kind::Day),
     };
-    let step: i64 = hours * 3_600;
+    let step: i64 = minutes * 60;
     let first = from.div_euclid(step).saturating_add(1).saturating_mul(step);
     let mut ticks = Vec::new();
     let mut at = first;
