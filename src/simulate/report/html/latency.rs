@@ -112,8 +112,13 @@ fn row(operation: &OperationReport, axis: Axis) -> Row {
 /// The distribution says how many took at most so long. Between two of its points they are taken
 /// to be spread evenly along the axis, so that the drawing does not show where the points are.
 fn area(distribution: &[(f64, u64)], axis: Axis) -> String {
-    let points: Vec<(f64, f64)> =
+    let mut points: Vec<(f64, f64)> =
         distribution.iter().map(|(ms, count)| (axis.share(*ms), float(*count))).collect();
+    if let Some((first, _)) = points.first().copied() {
+        // The first step is as wide as the next one: nothing was shorter than that.
+        let next = points.get(1).map_or(first + share_of(2), |(next, _)| *next);
+        points.insert(0, ((first - (next - first)).max(0.0), 0.0));
+    }
     let up_to: Vec<f64> = (0..=BINS).map(|bin| at(&points, share_of(bin))).collect();
     let columns: Vec<f64> =
         up_to.iter().zip(up_to.iter().skip(1)).map(|(before, after)| after - before).collect();
@@ -189,5 +194,16 @@ mod tests {
 
         assert_eq!(marks, ["1 ms", "10 ms"]);
         assert_eq!([0.01, 0.1, 100.0, 10_000.0].map(mark), ["10 µs", "100 µs", "100 ms", "10 s"]);
+    }
+
+    #[test]
+    fn nothing_is_drawn_where_nothing_was_as_short() {
+        let axis = Axis { from: 0.0, to: 3.0 };
+
+        let path = area(&[(500.0, 1)], axis);
+
+        let ground = place(HEIGHT - 1.0);
+        let still = path.split('H').take_while(|part| part.ends_with(&format!("V{ground}")));
+        assert!(still.count() > usize::from(BINS) * 3 / 4, "{path}");
     }
 }
