@@ -42,11 +42,8 @@ impl Welcome<'_> {
     /// Where to look, and what is going to happen.
     pub(super) fn text(&self) -> String {
         let Self { address, token, tenant, every, settle, data, .. } = self;
-        let api = format!("{address}/admin/v1/tenants/{tenant}");
         let people = grouped(&self.people.to_string());
-        let mappings: Vec<String> =
-            self.mappings.iter().map(|(group, role)| format!("{group} → {role}")).collect();
-        let (mappings, default) = (mappings.join(", "), self.default_role);
+        let mappings = self.mappings();
         let end = if self.keeps_data {
             format!("Ctrl-C ends it; the data stays in {data}.")
         } else {
@@ -54,25 +51,35 @@ impl Welcome<'_> {
         };
         format!(
             "
-Slackwater runs here with one tenant. A simulated Microsoft Entra directory of {people} people
-pushes to it over SCIM: everybody first, then what has changed, every {every}.
+Slackwater is running, with one tenant. A simulated Microsoft Entra directory of {people} people
+pushes to it over SCIM: everybody first, then every {every} what has changed.
 
-  Look at it      {address}/tenants/{tenant}
+  Web page        {address}/tenants/{tenant}?range=1h
   Operator token  {token}
 
-  export OPERATOR={token}
-  curl -s -H \"Authorization: Bearer $OPERATOR\" \"{api}/accounts?role=admin\"
-  curl -s -H \"Authorization: Bearer $OPERATOR\" \"{api}/waves?limit=5\"
-  curl -sN -H \"Authorization: Bearer $OPERATOR\" -H \"Accept: text/event-stream\" {api}/changes
+Log in with the token, or ask the API from another terminal:
 
-Groups become roles, and the first that fits wins: {mappings}; everybody else is {default}.
-Nobody's role changes in the middle of a wave: roles are decided once {settle} have passed without a
-request. Only who is disabled or deleted loses the role at once.
+  export OPERATOR={token}
+  export ACME={address}/admin/v1/tenants/{tenant}
+  curl -s -H \"Authorization: Bearer $OPERATOR\" \"$ACME/accounts?role=admin\"
+  curl -sN -H \"Authorization: Bearer $OPERATOR\" -H \"Accept: text/event-stream\" \"$ACME/changes\"
+
+Groups give roles; who is in several has the first of these:
+
+{mappings}
+Within a wave changes come in no useful order, so no role follows at once: roles are decided when
+{settle} have passed without a request. Only who is disabled or deleted loses the role immediately.
 
 {end}
 
 "
         )
+    }
+
+    /// A line for each mapping, and one for everybody else.
+    fn mappings(&self) -> String {
+        let all = self.mappings.iter().copied().chain([("everybody else", self.default_role)]);
+        all.map(|(group, role)| format!("  {group:<14} → {role}\n")).collect()
     }
 }
 
@@ -98,7 +105,9 @@ pub(super) fn wave(
         some.map(|(event, count)| format!("{} {event}", grouped(&count.to_string()))).collect();
     let happened = if happened.is_empty() { "nothing new".to_owned() } else { happened.join(", ") };
     let (requests, took) = (grouped(&requests.to_string()), spoken(took));
-    format!("Wave {number}: {happened}; {requests} requests in {took}. Roles follow in {settle}.\n")
+    format!(
+        "Wave {number}: {happened}; {requests} requests in {took}. Roles follow after {settle}.\n"
+    )
 }
 
 /// Somebody was locked.
