@@ -87,7 +87,6 @@ pub fn lasting(duration: &Duration, _: &dyn Values) -> Result<String> {
 mod tests {
     use askama::Template;
 
-    use super::*;
     use crate::web::filters;
 
     #[derive(Template)]

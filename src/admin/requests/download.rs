@@ -197,8 +197,10 @@ impl Download {
         let body: Option<Value> = serde_json::from_str(&request).ok();
         let body = body.filter(|_| !facts.request.is_cut);
         let micros = u32::try_from(facts.duration_us).unwrap_or(u32::MAX);
+        // The request that opens a wave came a moment before it was open.
+        let offset_ms = facts.at.as_millisecond() - self.started_at.as_millisecond();
         Line {
-            offset_ms: facts.at.as_millisecond() - self.started_at.as_millisecond(),
+            offset_ms: offset_ms.max(0),
             id: facts.id,
             at: facts.at,
             method: facts.method,

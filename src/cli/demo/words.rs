@@ -79,7 +79,9 @@ Within a wave changes come in no useful order, so no role follows at once: roles
     /// A line for each mapping, and one for everybody else.
     fn mappings(&self) -> String {
         let all = self.mappings.iter().copied().chain([("everybody else", self.default_role)]);
-        all.map(|(group, role)| format!("  {group:<14} → {role}\n")).collect()
+        let lines: Vec<String> =
+            all.map(|(group, role)| format!("  {group:<14} → {role}\n")).collect();
+        lines.concat()
     }
 }
 

@@ -116,7 +116,7 @@ fn area(distribution: &[(f64, u64)], axis: Axis) -> String {
         distribution.iter().map(|(ms, count)| (axis.share(*ms), float(*count))).collect();
     if let Some((first, _)) = points.first().copied() {
         // The first step is as wide as the next one: nothing was shorter than that.
-        let next = points.get(1).map_or(first + share_of(2), |(next, _)| *next);
+        let next = points.get(1).map_or_else(|| first + share_of(2), |(next, _)| *next);
         points.insert(0, ((first - (next - first)).max(0.0), 0.0));
     }
     let up_to: Vec<f64> = (0..=BINS).map(|bin| at(&points, share_of(bin))).collect();
