@@ -48,7 +48,7 @@ impl Range {
     /// As people say it.
     pub const fn words(self) -> &'static str {
         match self {
-            Self::Hour => "60 minutes",
+            Self::Hour => "1 hour",
             Self::Hours => "6 hours",
             Self::Day => "24 hours",
             Self::Week => "7 days",
