@@ -10,7 +10,7 @@ use tokio::process::{Child, ChildStdout, Command};
 use crate::server::{Admin, Home, eventually, run, slackwater};
 
 /// How long a line may be waited for: the first wave has to settle before.
-const LINE_WAIT_MAX: Duration = Duration::from_secs(60);
+const LINE_WAIT_MAX: Duration = Duration::from_mins(1);
 
 /// A demonstration that runs.
 struct Demo {
