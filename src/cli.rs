@@ -10,7 +10,9 @@
 )]
 
 mod backup;
+mod demo;
 mod serve;
+mod simulate;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -34,6 +36,8 @@ struct Cli {
 enum Command {
     /// Run the service
     Serve(Box<ServeOptions>),
+    /// Run the service with a simulated directory that pushes to it: to see what it does
+    Demo(demo::DemoOptions),
     /// Write a consistent backup to DEST: online through the running service that --listen and
     /// --admin-token name, else from the files
     Backup {
@@ -55,6 +59,9 @@ enum Command {
         #[command(flatten)]
         data: DataOptions,
     },
+    /// Play Entra's provisioning cycles against SCIM endpoints, verify the outcome, and report
+    /// rates, latencies and errors
+    Simulate(Box<simulate::SimulateOptions>),
     /// Print the OpenAPI document
     Openapi,
     /// Check the integrity of the data; the service must not be running
@@ -101,10 +108,12 @@ impl From<OpenError> for Failed {
 pub fn run() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Serve(options) => serve::run(*options),
+        Command::Demo(options) => demo::run(&options),
         Command::Backup { dest, data, listen, admin_token } => {
             backup::backup(&dest, &data.data, listen.as_deref(), admin_token.as_deref())
         }
         Command::Restore { src, data } => backup::restore(&src, &data.data),
+        Command::Simulate(options) => simulate::run(*options),
         Command::Openapi => print(openapi::text()),
         Command::Check { data } => backup::check(&data.data),
     };
@@ -123,4 +132,10 @@ fn print(text: &str) -> Result<(), Failed> {
     let mut out = std::io::stdout().lock();
     let printed = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     printed.map_err(|error| Failed::Undone(format!("cannot print: {error}")))
+}
+
+/// An error with all its causes, in one line.
+fn in_full(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

@@ -7,6 +7,7 @@
 pub mod admin;
 pub mod answer;
 pub mod app;
+mod chart;
 pub mod cli;
 pub mod config;
 pub mod egress;
@@ -20,3 +21,4 @@ pub mod simulate;
 pub mod streams;
 pub mod telemetry;
 pub mod web;
+mod wording;

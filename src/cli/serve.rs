@@ -8,6 +8,7 @@ use actors::courier::egress::Outbound;
 use actors::vault::Vault;
 use actors::{Limits, Mailer, Service, SystemClock};
 use store::{RedbStore, RedbStoreOptions, Store};
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -44,6 +45,26 @@ pub(super) fn run(options: ServeOptions) -> Result<(), Failed> {
 
 async fn serve(config: Config, for_spans: Duration) -> Result<(), Failed> {
     let stop = stop_signal()?;
+    let drain = config.drain;
+    let opened = open(config).await?;
+    if let Err(error) = say(&format!("listening on {}\n", opened.listening_on)) {
+        tracing::warn!(%error, "standard output cannot be written to");
+    }
+    opened.serve(stop, drain, for_spans).await;
+    Ok(())
+}
+
+/// A service that has its data and its address, and is ready to serve.
+pub(super) struct Opened {
+    service: Service,
+    app: App,
+    listener: TcpListener,
+    /// `http://HOST:PORT`.
+    pub(super) listening_on: String,
+}
+
+/// Opens the data, binds the address, and starts what goes on in the background.
+pub(super) async fn open(config: Config) -> Result<Opened, Failed> {
     let options = RedbStoreOptions { cache_bytes: config.cache_bytes };
     let store: Arc<dyn Store> = Arc::new(RedbStore::open(&config.data, &options)?);
     let clock = Arc::new(SystemClock::start());
@@ -74,20 +95,29 @@ async fn serve(config: Config, for_spans: Duration) -> Result<(), Failed> {
             tracing::error!(%error, "not all tenants could be opened; requests will open them");
         }
     });
-    if let Err(error) = say(&format!("listening on {listening_on}\n")) {
-        tracing::warn!(%error, "standard output cannot be written to");
+    Ok(Opened { service, app, listener, listening_on })
+}
+
+impl Opened {
+    /// Serves until `stop` is true, then ends within `drain`, of which `for_spans` is kept for
+    /// somebody else.
+    pub(super) async fn serve(
+        self,
+        stop: watch::Receiver<bool>,
+        drain: Duration,
+        for_spans: Duration,
+    ) {
+        let for_actors = drain / SHARE_OF_DRAIN;
+        let for_requests = drain.saturating_sub(for_actors + for_spans);
+        let all_answered = server::serve(self.listener, self.app, stop, for_requests).await;
+        if !all_answered {
+            tracing::warn!("requests were cut off at the end of the drain time");
+        }
+        // Actors end at once: whom they worked for has been answered, or was cut off.
+        self.service.stop(for_actors).await;
+        drop(self.service);
+        tracing::info!("stopped");
     }
-    let for_actors = config.drain / SHARE_OF_DRAIN;
-    let for_requests = config.drain.saturating_sub(for_actors + for_spans);
-    let all_answered = server::serve(listener, app, stop, for_requests).await;
-    if !all_answered {
-        tracing::warn!("requests were cut off at the end of the drain time");
-    }
-    // Actors end at once: whom they worked for has been answered, or was cut off.
-    service.stop(for_actors).await;
-    drop(service);
-    tracing::info!("stopped");
-    Ok(())
 }
 
 /// The way out for webhooks.
@@ -124,7 +154,7 @@ async fn operator_token(service: &Service, given: Option<&str>) -> Result<[u8; 3
 }
 
 /// Tells when SIGTERM or SIGINT comes.
-fn stop_signal() -> Result<watch::Receiver<bool>, Failed> {
+pub(super) fn stop_signal() -> Result<watch::Receiver<bool>, Failed> {
     let undone = |error: std::io::Error| Failed::Undone(format!("no signals: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(undone)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(undone)?;
@@ -147,7 +177,7 @@ fn stop_signal() -> Result<watch::Receiver<bool>, Failed> {
 }
 
 /// To standard output, at once, also into a pipe.
-fn say(text: &str) -> std::io::Result<()> {
+pub(super) fn say(text: &str) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())?;
     out.flush()

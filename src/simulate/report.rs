@@ -2,6 +2,9 @@
 //!
 //! Here are the shapes alone: how they are told to people is beside it.
 
+pub mod html;
+pub mod text;
+
 use serde::Serialize;
 
 /// Everything that a simulation has to say. Times are milliseconds; offsets count from the start.

@@ -35,7 +35,7 @@ struct OverviewPage {
     rhythm: Rhythm,
     is_operator: bool,
     range: Range,
-    ranges: [Range; 3],
+    ranges: [Range; 4],
     tides: [Tide; 2],
     summary: Summary,
     waves: Vec<Wave>,

@@ -8,7 +8,6 @@
 //!
 //! Here are lengths and places alone; colours are the stylesheet's.
 
-mod curve;
 mod ticks;
 
 use access::cadence::Window;
@@ -16,12 +15,14 @@ use access::traffic::{MINUTE_S, Minutes, series, start_of};
 use access::wave::Wave;
 use jiff::Timestamp;
 
-use self::curve::smooth;
 pub use self::ticks::Tick;
+use crate::chart::{as_f64, heights, place, smooth};
 
 /// How much of the past is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Range {
+    /// An hour.
+    Hour,
     /// Six hours.
     Hours,
     /// A day.
@@ -32,11 +33,12 @@ pub enum Range {
 
 impl Range {
     /// All of them, in the order in which they are offered.
-    pub const ALL: [Self; 3] = [Self::Hours, Self::Day, Self::Week];
+    pub const ALL: [Self; 4] = [Self::Hour, Self::Hours, Self::Day, Self::Week];
 
     /// As it stands in an address.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Hour => "1h",
             Self::Hours => "6h",
             Self::Day => "24h",
             Self::Week => "7d",
@@ -46,6 +48,7 @@ impl Range {
     /// As people say it.
     pub const fn words(self) -> &'static str {
         match self {
+            Self::Hour => "1 hour",
             Self::Hours => "6 hours",
             Self::Day => "24 hours",
             Self::Week => "7 days",
@@ -60,6 +63,7 @@ impl Range {
     /// Its length in minutes.
     pub const fn minutes(self) -> i64 {
         match self {
+            Self::Hour => 60,
             Self::Hours => 6 * 60,
             Self::Day => 24 * 60,
             Self::Week => 7 * 24 * 60,
@@ -69,7 +73,8 @@ impl Range {
     /// Minutes that a point of the curve stands for.
     const fn step(self, size: Size) -> i64 {
         match (self, size.is_narrow) {
-            (Self::Hours, false) => 2,
+            (Self::Hour, false) => 1,
+            (Self::Hour, true) | (Self::Hours, false) => 2,
             (Self::Hours, true) => 5,
             (Self::Day, false) => 10,
             (Self::Day, true) => 20,
@@ -214,12 +219,6 @@ pub fn draw(facts: Facts<'_>) -> [Tide; 2] {
     [WIDE, NARROW].map(|size| Drawing::new(facts, size).done())
 }
 
-/// A place, to a tenth: what is smaller nobody sees.
-fn place(value: f64) -> String {
-    let text = format!("{value:.1}");
-    text.strip_suffix(".0").map(str::to_owned).unwrap_or(text)
-}
-
 /// Slack moments that share a mark.
 struct Moments {
     x: f64,
@@ -264,7 +263,7 @@ impl<'a> Drawing<'a> {
         let rates = self.rates(step);
         let highest = rates.iter().map(|(_, rate)| *rate).fold(0.0_f64, f64::max);
         let is_rooted = is_steep(&rates, highest);
-        let heights = ticks::heights(highest, is_rooted);
+        let heights = heights(highest, is_rooted);
         let top_rate = heights.last().map_or(1.0, |(rate, _)| *rate).max(f64::MIN_POSITIVE);
         let depth = self.ground() - self.size.top;
         let root = |rate: f64| if is_rooted { rate.sqrt() } else { rate };
@@ -485,12 +484,6 @@ fn is_steep(rates: &[(i64, f64)], highest: f64) -> bool {
 /// A time of day, for titles.
 fn clock(at: Timestamp) -> String {
     at.strftime("%H:%M UTC").to_string()
-}
-
-/// Seconds, minutes and counts are far below what a float holds exactly.
-#[expect(clippy::cast_precision_loss, reason = "places on a drawing")]
-const fn as_f64(number: i64) -> f64 {
-    number as f64
 }
 
 #[cfg(test)]

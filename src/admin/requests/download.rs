@@ -40,7 +40,8 @@ const MEDIA_TYPE: &str = "application/x-ndjson";
     "offset_ms": 1250, "id": "01990a5d-ac96-774b-bcce-b302099a8057",
     "at": "2026-03-01T12:00:01.250Z", "method": "POST", "path": "/Users", "query": null,
     "body": {"userName": "ada@example.com"}, "body_state": "whole", "body_bytes": 30,
-    "status": 201, "duration_ms": 1.8, "scim_type": null, "detail": null
+    "status": 201, "resource": "01990a5d-b9a0-7c52-8e4a-0d9e8f7a6b5c", "duration_ms": 1.8,
+    "scim_type": null, "detail": null
 })))]
 struct Line {
     /// How long after the wave's first request it came.
@@ -68,6 +69,9 @@ struct Line {
     /// The status of the answer; null if there was none.
     #[schema(required)]
     status: Option<u16>,
+    /// The id of the user or group: what a create was answered, too.
+    #[schema(required)]
+    resource: Option<String>,
     /// From its arrival to the answer.
     duration_ms: f64,
     /// The keyword of a refusal.
@@ -193,8 +197,10 @@ impl Download {
         let body: Option<Value> = serde_json::from_str(&request).ok();
         let body = body.filter(|_| !facts.request.is_cut);
         let micros = u32::try_from(facts.duration_us).unwrap_or(u32::MAX);
+        // The request that opens a wave came a moment before it was open.
+        let offset_ms = facts.at.as_millisecond() - self.started_at.as_millisecond();
         Line {
-            offset_ms: facts.at.as_millisecond() - self.started_at.as_millisecond(),
+            offset_ms: offset_ms.max(0),
             id: facts.id,
             at: facts.at,
             method: facts.method,
@@ -204,6 +210,7 @@ impl Download {
             body,
             body_bytes: facts.request.size,
             status: facts.status,
+            resource: facts.resource,
             duration_ms: f64::from(micros) / 1_000.0,
             scim_type: facts.scim_type,
             detail: facts.detail,

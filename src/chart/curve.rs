@@ -6,7 +6,7 @@ use std::fmt::Write;
 use super::place;
 
 /// The curve as an SVG path; points are in order of their first coordinate.
-pub(super) fn smooth(points: &[(f64, f64)]) -> String {
+pub(crate) fn smooth(points: &[(f64, f64)]) -> String {
     let Some((first, rest)) = points.split_first() else { return String::new() };
     let mut path = format!("M{} {}", place(first.0), place(first.1));
     let slopes = slopes(points);
