@@ -103,7 +103,7 @@ impl Place {
 
 pub(super) fn run(options: &DemoOptions) -> Result<(), Failed> {
     let place = Place::new(options.data.clone())?;
-    telemetry::log("error", LogFormat::Text, None)
+    let _lines = telemetry::log("error", LogFormat::Text, None)
         .map_err(|error| Failed::Undone(format!("log: {error}")))?;
     let _ = telemetry::metrics();
     let runtime = tokio::runtime::Builder::new_multi_thread()
