@@ -17,8 +17,8 @@ use super::tenant::{ConnectionError, Tenant, TenantOptions};
 use super::verify::{self, Comparison, ReadBackError};
 use super::watch::{Cycle, Unwatched, Watch};
 
-/// How long the last wave is given to settle before roles are compared: the default `settle`, and
-/// what a pass over many accounts takes.
+/// How long a wave is given to settle: the default `settle`, and what a pass over many accounts
+/// takes.
 const SETTLE_WAIT_MAX: Duration = Duration::from_mins(15);
 
 /// A tenant of the target.
@@ -279,13 +279,11 @@ impl Simulated {
             if self.tenant.client.is_quarantined() {
                 return Err(SimulateError::Quarantined { tenant: number });
             }
-            let rest = self.interval.saturating_sub(began.elapsed());
-            let is_last = wave == self.waves;
-            let next = tokio::time::Instant::now() + rest;
-            self.see_it_settle(&mut report, if is_last { SETTLE_WAIT_MAX } else { rest }).await;
+            // Entra's waves are far enough apart for each to settle before the next.
+            self.see_it_settle(&mut report).await;
             waves.push(report.wave);
-            if !is_last {
-                tokio::time::sleep_until(next).await;
+            if wave < self.waves {
+                tokio::time::sleep(self.interval.saturating_sub(began.elapsed())).await;
             }
         }
         let verification = self.verify().await?;
@@ -319,10 +317,10 @@ impl Simulated {
         self.admin.as_ref()?.newest_wave().await.ok()?
     }
 
-    /// Adds what the service made of a wave, if that can be seen, and seen in time.
-    async fn see_it_settle(&self, sent: &mut WaveSent, wait_max: Duration) {
+    /// Adds what the service made of a wave, if that can be seen.
+    async fn see_it_settle(&self, sent: &mut WaveSent) {
         let Some(admin) = &self.admin else { return };
-        let Ok(Some(settled)) = admin.settled_wave(wait_max).await else { return };
+        let Ok(Some(settled)) = admin.settled_wave(SETTLE_WAIT_MAX).await else { return };
         let is_older = sent
             .before
             .as_ref()

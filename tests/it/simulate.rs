@@ -35,7 +35,7 @@ async fn a_tenant_holds_after_waves_what_the_directory_holds_roles_included() {
         server.admin().map_roles(TENANT, &mappings).await;
 
         let arguments = format!(
-            "--users 60 --groups 8 --waves 3 --interval 1s --churn 25 --seed 4 --verify \
+            "--users 60 --groups 8 --waves 3 --interval 0s --churn 25 --seed 4 --verify \
              --dialect {dialect} --admin-token {OPERATOR_TOKEN}"
         );
         let (code, report, said) = simulate(&scim.endpoint, &scim.token, &arguments).await;
