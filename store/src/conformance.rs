@@ -72,6 +72,7 @@ promises![
     audit::a_deleted_users_account_is_forgotten,
     requests::exchanges_come_back_as_they_were_put,
     requests::a_block_tells_what_it_cannot_hold,
+    requests::large_bodies_are_read_back_and_taken_away,
     requests::retention_takes_the_oldest_blocks,
     search::accounts_are_looked_through_in_pieces,
     search::entries_about_one_thing_are_found_looking_back,

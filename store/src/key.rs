@@ -9,6 +9,8 @@ use access::{GroupId, TokenId, UserId, WaveId};
 use scim::schema::ResourceType;
 use sha2::{Digest, Sha256};
 
+use crate::requests::PART_BODIES;
+
 /// A tenant's number: given when it is made, never given again. A tenant made anew under an old
 /// id has another number, so it can see nothing of the old one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -162,6 +164,16 @@ pub(crate) fn audit(tenant: TenantKey, number: u64) -> Vec<u8> {
 /// A part of a block of the request record.
 pub(crate) fn requests(tenant: TenantKey, part: u8, block: &[u8; 16]) -> Vec<u8> {
     Key::tenant(tenant).byte(part).id(block).done()
+}
+
+/// A further piece of the bodies of such a block; the first lies under the key of the part itself,
+/// where the only one lay before there were pieces.
+pub(crate) fn request_bodies(tenant: TenantKey, block: &[u8; 16], piece: u16) -> Vec<u8> {
+    let mut key = requests(tenant, PART_BODIES, block);
+    if piece > 0 {
+        key.extend_from_slice(&piece.to_be_bytes());
+    }
+    key
 }
 
 /// The first key after all that start with `prefix`; none if there is no such key.

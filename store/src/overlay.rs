@@ -131,14 +131,14 @@ impl<'a> Overlay<'a> {
     }
 
     /// Deletes rows whose key starts with `prefix` and comes no later than `last`, at most `limit`
-    /// of those on disk. Answers whether there are more. Values are not looked at.
+    /// of those on disk. Answers the last that goes, if there are more. Values are not looked at.
     pub(crate) fn delete_upto(
         &mut self,
         table: Table,
         prefix: &[u8],
         last: &[u8],
         limit: usize,
-    ) -> Result<bool, ReadError> {
+    ) -> Result<Option<Vec<u8>>, ReadError> {
         let mut range = Range::prefix(prefix);
         range.to = Bound::Included(last.to_vec());
         let mut keys = Vec::new();
@@ -147,10 +147,12 @@ impl<'a> Overlay<'a> {
             if keys.len() > limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
         let more = keys.len() > limit;
-        for key in keys.into_iter().take(limit) {
+        keys.truncate(limit);
+        let last = keys.last().filter(|_| more).cloned();
+        for key in keys {
             self.delete(table, key);
         }
-        Ok(more)
+        Ok(last)
     }
 
     /// Makes the current change part of the batch.

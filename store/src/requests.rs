@@ -1,8 +1,7 @@
 //! The request record: what directories sent, and what they got, in compressed blocks.
 //!
-//! Some hundred exchanges make a block, which is written as two rows: its facts, with a sorted set
-//! of hashes of what they can be found by, and their bodies. So a list or a search reads facts
-//! alone, and passes over blocks that cannot hold what is looked for without unpacking them. A
+//! Some hundred exchanges make a block, which is written as its facts, with a sorted set of hashes of
+//! what they can be found by, and their bodies, in pieces. So a list or a search reads facts alone, and passes over blocks that cannot hold what is looked for without unpacking them. A
 //! block's id grows with the time at which it was made. Exchanges stand in it in the order in which
 //! they were answered, and so do blocks.
 //!
@@ -26,6 +25,12 @@ pub(crate) const PART_FACTS: u8 = 0;
 pub(crate) const PART_BODIES: u8 = 1;
 /// The layout of both parts.
 const LAYOUT: u8 = 1;
+/// Bytes of one row of bodies. A page is a power of two: a value just beneath one wastes little of
+/// it, and many small pages waste less than a large one.
+pub(crate) const PIECE_BYTES: usize = (64 << 10) - 256;
+/// Rows of one block's bodies, at most: what is packed is hardly larger than what it is packed from,
+/// and some MB of that are a block.
+pub(crate) const PIECES_MAX: usize = 64;
 /// Bytes of one part, unpacked: nobody wrote more, and a damaged length must not fill the memory.
 const UNPACKED_BYTES_MAX: usize = 64 << 20;
 

@@ -90,8 +90,10 @@ impl Check<'_> {
 
     /// Each block has both parts, and what the one says of the other is so.
     pub(super) fn requests(&mut self, tenant: TenantKey, key: &[u8], payload: &[u8]) -> Checked {
-        let Some(block) = key::last_id(key).map(BlockId::from_bytes).filter(|_| key.len() == 21)
-        else {
+        let (whole, piece) = key.split_at_checked(21).unwrap_or((key, &[]));
+        let has_piece = key.get(4) == Some(&PART_BODIES) && piece.len() == 2;
+        let is_key = whole.len() == 21 && (piece.is_empty() || has_piece);
+        let Some(block) = key::last_id(whole).map(BlockId::from_bytes).filter(|_| is_key) else {
             self.problem(Table::Requests, key, "the key has a wrong length");
             return Ok(());
         };

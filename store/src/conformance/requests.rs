@@ -101,6 +101,37 @@ pub fn a_block_tells_what_it_cannot_hold(store: &dyn Store) {
     acme.snapshot().requests_reversed(acme.tenant, None, visit).unwrap();
 }
 
+/// Bodies that fill many rows are read back as one, and go as one.
+pub fn large_bodies_are_read_back_and_taken_away(store: &dyn Store) {
+    let acme = Fixture::new(store, "acme");
+    // Hashes, since what repeats itself packs well.
+    let random = |seed: u64| (0..2_000).map(move |n| name_hash(&format!("{seed} {n}")).to_string());
+    let records: Vec<Recorded> =
+        (1..=16).map(|n| exchange(n, &random(u64::from(n)).collect::<String>())).collect();
+    let block = put(&acme, 1, &records, 0);
+    let next = put(&acme, 2, &records[..1], block.written());
+    assert!(block.bytes() > 4 * crate::requests::PIECE_BYTES as u64, "{}", block.bytes());
+
+    let read = |block: BlockId| {
+        let (snapshot, mut facts) = (acme.snapshot(), None);
+        let visit = |id, packed: crate::requests::PackedFacts<'_>| {
+            if id == block {
+                facts = Some(packed.unpack()?);
+            }
+            Ok(ControlFlow::Continue(()))
+        };
+        snapshot.requests(acme.tenant, None, visit).unwrap();
+        let bodies = snapshot.request_bodies(acme.tenant, block).unwrap()?;
+        Some(facts.unwrap().with_bodies(&bodies).unwrap())
+    };
+    assert_eq!(read(block.id()).unwrap(), records);
+
+    acme.apply([Operation::TrimRequests { last: block.id(), blocks_max: 1 }]);
+
+    assert_eq!(acme.snapshot().request_bodies(acme.tenant, block.id()).unwrap(), None);
+    assert_eq!(read(next.id()).unwrap(), records[..1]);
+}
+
 /// In pieces; what stays knows how large it is.
 pub fn retention_takes_the_oldest_blocks(store: &dyn Store) {
     let acme = Fixture::new(store, "acme");

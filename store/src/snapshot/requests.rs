@@ -6,7 +6,7 @@ use super::{Flow, Read, Snapshot};
 use crate::key::{self, Key, TenantKey};
 use crate::kv::{Order, Range};
 use crate::record;
-use crate::requests::{BlockBodies, BlockId, PART_BODIES, PART_FACTS, PackedFacts};
+use crate::requests::{BlockBodies, BlockId, PART_FACTS, PackedFacts};
 use crate::table::Table;
 
 impl Snapshot {
@@ -63,8 +63,13 @@ impl Snapshot {
 
     /// The bodies of a block.
     pub fn request_bodies(&self, tenant: TenantKey, block: BlockId) -> Read<Option<BlockBodies>> {
-        let row = key::requests(tenant, PART_BODIES, block.as_bytes());
-        self.get(Table::Requests, &row)?.as_deref().map(BlockBodies::decode).transpose()
+        let first = key::request_bodies(tenant, block.as_bytes(), 0);
+        let mut packed = Vec::new();
+        self.scan(Table::Requests, &Range::prefix(&first), Order::Ascending, |_, piece| {
+            packed.extend_from_slice(piece);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        (!packed.is_empty()).then(|| BlockBodies::decode(&packed)).transpose()
     }
 
     /// The oldest block and the newest, with the bytes that were written before the oldest and up
