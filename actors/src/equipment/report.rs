@@ -129,17 +129,9 @@ impl Reader {
     }
 
     /// The next account of which there may be something to show.
-    fn next(&self, wanted: &Wanted, mut after: UserId) -> Result<Option<UserId>, ReadError> {
+    fn next(&self, wanted: &Wanted, after: UserId) -> Result<Option<UserId>, ReadError> {
         if wanted.state == Some(State::Held) {
-            // Most holders are active: no need to look at what they hold.
-            while let Some(holder) = self.next_holder(after)? {
-                let account = self.snapshot.account(self.tenant, holder)?;
-                if account.is_none_or(|account| account.status != Status::Active) {
-                    return Ok(Some(holder));
-                }
-                after = holder;
-            }
-            return Ok(None);
+            return self.next_inactive_holder(after, None);
         }
         let place = DocumentKey::user(after);
         let notices: Vec<Notice> = self.snapshot.documents(self.tenant, Some(&place), 1)?;
@@ -148,8 +140,29 @@ impl Reader {
             // Only who was told of can have returned something.
             return Ok(noticed);
         }
-        let holder = self.next_holder(after)?;
+        let holder = self.next_inactive_holder(after, noticed)?;
         Ok(noticed.into_iter().chain(holder).min())
+    }
+
+    /// The next account after `after` that holds something and is not active; none if it does not
+    /// come before `before`. Most holders are active, and of those who were told of nothing there is
+    /// nothing to show: no need to look at what they hold.
+    fn next_inactive_holder(
+        &self,
+        mut after: UserId,
+        before: Option<UserId>,
+    ) -> Result<Option<UserId>, ReadError> {
+        while let Some(holder) = self.next_holder(after)? {
+            if before.is_some_and(|before| before <= holder) {
+                return Ok(None);
+            }
+            let status = self.snapshot.account_status(self.tenant, holder)?;
+            if status != Some(Status::Active) {
+                return Ok(Some(holder));
+            }
+            after = holder;
+        }
+        Ok(None)
     }
 
     /// What there is to show of an account.

@@ -55,8 +55,7 @@ impl Asked {
         Ok(Self { after: after.ok_or_else(refused)?, ..self })
     }
 
-    fn wants(&self, entry: &Value) -> bool {
-        let name = entry.get("type").and_then(Value::as_str).unwrap_or_default();
+    fn wants(&self, name: &str) -> bool {
         self.types.is_empty() || self.types.iter().any(|kind| kind.as_str() == name)
     }
 }
@@ -89,16 +88,15 @@ pub(super) fn read(
         );
         return Err(gone(shared, &detail, trimmed, latest));
     }
-    snapshot.feed(shared.key, asked.after, |entry| {
+    let wants = |name: &str| asked.wants(name);
+    snapshot.feed_of(shared.key, asked.after, wants, |number, entry| {
         if piece.items.len() >= limit || looked_at >= looked_at_max {
             piece.more = true;
             return ControlFlow::Break(());
         }
         looked_at += 1;
-        piece.looked_to = entry.get("seq").and_then(Value::as_u64).unwrap_or(piece.looked_to);
-        if asked.wants(&entry) {
-            piece.items.push(entry);
-        }
+        piece.looked_to = number;
+        piece.items.extend(entry);
         ControlFlow::Continue(())
     })?;
     Ok(piece)

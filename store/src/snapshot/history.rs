@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use access::wave::Wave;
-use access::{Account, UserId, WaveId};
+use access::{Account, Status, UserId, WaveId};
 use serde_json::Value;
 
 use super::{Flow, Read, Snapshot, damaged, decode_json, mark_key, marked_of};
@@ -17,6 +17,19 @@ impl Snapshot {
     pub fn account(&self, tenant: TenantKey, user: UserId) -> Read<Option<Account>> {
         let payload = self.get(Table::Accounts, &key::user(tenant, user))?;
         payload.as_deref().map(record::decode_account).transpose()
+    }
+
+    /// The status of one account, without reading what else is known of it.
+    pub fn account_status(&self, tenant: TenantKey, user: UserId) -> Read<Option<Status>> {
+        #[derive(serde::Deserialize)]
+        struct Part {
+            status: Status,
+        }
+        let Some(payload) = self.get(Table::Accounts, &key::user(tenant, user))? else {
+            return Ok(None);
+        };
+        let part: Part = decode_json(Table::Accounts, record::account_json(&payload)?)?;
+        Ok(Some(part.status))
     }
 
     /// Accounts, oldest first, after `after`, at most `limit`.
@@ -110,6 +123,27 @@ impl Snapshot {
         })
     }
 
+    /// Visits the feed after `after`, in order: each entry's number, and the entry itself if its type
+    /// is wanted. The others are not parsed, so that few among many are found fast.
+    pub fn feed_of(
+        &self,
+        tenant: TenantKey,
+        after: u64,
+        wants: impl Fn(&str) -> bool,
+        mut visit: impl FnMut(u64, Option<Value>) -> Flow,
+    ) -> Read<()> {
+        let range = Range::prefix(&Key::tenant(tenant).done()).after(key::feed(tenant, after));
+        self.scan(Table::Feed, &range, Order::Ascending, |key, payload| {
+            let number = key.last_chunk::<8>().map_or(after, |bytes| u64::from_be_bytes(*bytes));
+            if type_of(payload).is_some_and(|kind| !wants(kind)) {
+                return Ok(visit(number, None));
+            }
+            let entry: Value = decode_json(Table::Feed, payload)?;
+            let is_wanted = entry.get("type").and_then(Value::as_str).is_some_and(&wants);
+            Ok(visit(number, is_wanted.then_some(entry)))
+        })
+    }
+
     /// One wave.
     pub fn wave(&self, tenant: TenantKey, wave: WaveId) -> Read<Option<Wave>> {
         self.json(Table::Waves, &key::wave(tenant, wave))
@@ -128,4 +162,16 @@ impl Snapshot {
         }
         self.json_rows(Table::Waves, &range, Order::Descending, limit)
     }
+}
+
+/// The type of an entry, read where the writer puts it: behind its number and its id, which hold no
+/// text from outside. None if it is elsewhere.
+fn type_of(entry: &[u8]) -> Option<&str> {
+    const NAME: &[u8] = b"\"type\":\"";
+    const WITHIN: usize = 128;
+    let head = entry.get(..WITHIN.min(entry.len()))?;
+    let start = head.windows(NAME.len()).position(|bytes| bytes == NAME)? + NAME.len();
+    let rest = head.get(start..)?;
+    let end = rest.iter().position(|byte| *byte == b'"')?;
+    std::str::from_utf8(rest.get(..end)?).ok()
 }
