@@ -276,7 +276,7 @@ async fn main() {
         received.requests - received.ids.len(),
     );
     println!("memory while delivering, at most: {peak} MiB");
-    results.add("delivered once the receiver is back", None, rate, "a second");
+    results.add("events delivered a second, once it is back", None, rate, "");
     #[expect(clippy::cast_precision_loss, reason = "some hundred")]
     results.add("memory while delivering, at most", None, peak as f64, "MiB");
     results.write();

@@ -217,9 +217,8 @@ async fn main() {
         ("processor µs a request", |round| round.cpu_micros),
     ] {
         let (on, off) = (median(&on, of), median(&off, of));
-        let (subject, unit) = what.split_once(' ').unwrap_or((what, ""));
-        results.add(&format!("{subject}, with the record"), None, on, unit);
-        results.add(&format!("{subject}, without the record"), None, off, unit);
+        results.add(&format!("{what}, with the record"), None, on, "");
+        results.add(&format!("{what}, without the record"), None, off, "");
         println!("{what:<24} with {on:>8.1}   without {off:>8.1}   ratio {:.3}", on / off);
     }
     println!("(throughput with the record is to be at least 0.95 of that without)");

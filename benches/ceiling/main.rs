@@ -16,7 +16,6 @@
     clippy::expect_used,
     clippy::print_stdout,
     clippy::cast_precision_loss,
-    clippy::future_not_send,
     reason = "a program to run by hand, on one thread: it prints, and ends at the first surprise"
 )]
 
@@ -198,8 +197,8 @@ fn report(name: &str, connections: usize, [theirs, ours]: [&[Measured]; 2], resu
     );
     let size = Some(connections);
     for (what, value, unit) in [
-        ("possible", possible, "a second"),
-        ("reached", reached, "a second"),
+        ("possible", possible, ""),
+        ("reached", reached, ""),
         ("share", share, "%"),
         ("possible, median", percentile(theirs, 50.0), "ms"),
         ("reached, median", percentile(ours, 50.0), "ms"),

@@ -72,7 +72,7 @@ impl Server {
             "reconcile": {"settle": "1h", "max_delay": "1h"},
         });
         server.admin("PATCH", "/tenants/acme/settings", &settings).await;
-        server.prefix = "/scim/v2/acme".to_owned();
+        server.prefix.push_str("/scim/v2/acme");
         server.token = made["scim"]["token"].as_str().unwrap().to_owned();
         server
     }

@@ -3,8 +3,8 @@
 //! It parses the same bodies, commits a user with three index rows in the same kind of redb
 //! transaction (two-phase, quick repair, as many changes as are queued), and answers with the bytes
 //! that it stored. Beyond that it does nothing: no token, schema, uniqueness, tenant, role, feed,
-//! audit log or record of requests. What it does in a second is the most that anything built of
-//! axum and redb can do on this machine: the ceiling that Slackwater is held against.
+//! audit log or record of requests. What it does in a second is taken for the most that a server
+//! built of axum and redb can do on this machine: the ceiling that Slackwater is held against.
 //!
 //! `smallest-server DIRECTORY` prints where it listens, as Slackwater does.
 
