@@ -6,6 +6,7 @@
 //!
 //! `cargo bench --bench backlog` prints all three. The two servers hold the same users and took the
 //! same requests, and take turns, so that whatever else the machine does meets both.
+//! `-- --quick` queues a tenth; `-- --json FILE` writes the figures there.
 
 #![expect(
     clippy::unwrap_used,
@@ -14,6 +15,9 @@
     clippy::print_stderr,
     reason = "a program to run by hand: it prints, and ends at the first surprise"
 )]
+
+#[path = "support/results.rs"]
+mod results;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
@@ -29,6 +33,8 @@ use futures_util::{StreamExt, stream};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+
+use self::results::Results;
 
 const OPERATOR: &str = "operator-token-of-the-benchmark";
 const USERS: usize = 1_000;
@@ -175,15 +181,17 @@ fn percentile(sorted: &[Duration], share: f64) -> f64 {
     sorted[position].as_secs_f64() * 1e6
 }
 
-fn compare(what: &str, mut without: Vec<Duration>, mut with: Vec<Duration>) {
+fn compare(mut without: Vec<Duration>, mut with: Vec<Duration>, results: &mut Results) {
     without.sort();
     with.sort();
     for (name, share) in [("median", 0.5), ("p99", 0.99)] {
         let (without, with) = (percentile(&without, share), percentile(&with, share));
         println!(
-            "{what}, {name}: without a webhook {without:.0} µs, with {with:.0} µs, ratio {:.2}",
+            "PATCH, {name}: without a webhook {without:.0} µs, with {with:.0} µs, ratio {:.2}",
             with / without
         );
+        results.add(&format!("PATCH, {name}, without a webhook"), None, without, "µs");
+        results.add(&format!("PATCH, {name}, with a dead one"), None, with, "µs");
     }
 }
 
@@ -192,9 +200,10 @@ async fn take_turns(
     without: &Server,
     with: &Server,
     from: usize,
+    rounds: usize,
 ) -> (Vec<Duration>, Vec<Duration>) {
     let (mut a, mut b) = (Vec::new(), Vec::new());
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
         let from = from + round * PATCHES_PER_ROUND;
         a.extend(without.rename(from, PATCHES_PER_ROUND).await);
         b.extend(with.rename(from, PATCHES_PER_ROUND).await);
@@ -208,6 +217,9 @@ async fn main() {
     if std::env::args().any(|argument| argument == "--test" || argument == "--list") {
         return;
     }
+    let is_quick = std::env::args().any(|argument| argument == "--quick");
+    let (queued, rounds) = if is_quick { (QUEUED / 10, 1) } else { (QUEUED, ROUNDS) };
+    let mut results = Results::default();
     let without = Server::start().await;
     let with = Server::start().await;
     // It takes connections and never answers: the worst of the dead.
@@ -217,12 +229,12 @@ async fn main() {
     let hook = with.admin(Method::POST, "/tenants/acme/webhooks", &hooked).await;
     let hook = hook["id"].as_str().unwrap().to_owned();
 
-    eprintln!("queueing {QUEUED} events for a receiver that never answers");
-    without.rename(0, QUEUED).await;
-    with.rename(0, QUEUED).await;
-    let (a, b) = take_turns(&without, &with, QUEUED).await;
-    println!("{} events queued for a receiver that never answers", QUEUED + a.len());
-    compare("PATCH", a, b);
+    eprintln!("queueing {queued} events for a receiver that never answers");
+    without.rename(0, queued).await;
+    with.rename(0, queued).await;
+    let (a, b) = take_turns(&without, &with, queued, rounds).await;
+    println!("{} events queued for a receiver that never answers", queued + a.len());
+    compare(a, b, &mut results);
     println!(
         "memory: without a webhook {} MiB, with {} MiB",
         without.memory_mib(),
@@ -241,7 +253,7 @@ async fn main() {
     )
     .await;
     let began = Instant::now();
-    let expected = QUEUED + ROUNDS * PATCHES_PER_ROUND;
+    let expected = queued + rounds * PATCHES_PER_ROUND;
     let mut peak = 0;
     loop {
         let delivered = received.lock().unwrap().ids.len();
@@ -264,5 +276,9 @@ async fn main() {
         received.requests - received.ids.len(),
     );
     println!("memory while delivering, at most: {peak} MiB");
+    results.add("events delivered a second, once it is back", None, rate, "");
+    #[expect(clippy::cast_precision_loss, reason = "some hundred")]
+    results.add("memory while delivering, at most", None, peak as f64, "MiB");
+    results.write();
     assert!(in_order, "an account's events came out of order");
 }

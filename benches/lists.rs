@@ -13,6 +13,9 @@
     reason = "a program to run by hand: it prints, and ends at the first surprise"
 )]
 
+#[path = "support/results.rs"]
+mod results;
+
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
@@ -22,8 +25,11 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
 use reqwest::{Client, Method, Response, StatusCode, redirect};
 use serde_json::{Value, json};
 
+use self::results::Results;
+
 const OPERATOR: &str = "operator-token-of-the-benchmark";
 const ACCOUNTS: usize = 100_000;
+const ACCOUNTS_QUICK: usize = 5_000;
 const GROUPS: usize = 500;
 const WAVES: usize = 60;
 const IN_FLIGHT: usize = 64;
@@ -408,29 +414,37 @@ async fn main() -> ExitCode {
     }
     let given = arguments.iter().position(|argument| argument == "--accounts");
     let given = given.and_then(|place| arguments.get(place + 1)?.parse().ok());
-    let accounts: usize = given.unwrap_or(ACCOUNTS).max(1_000);
+    let is_quick = arguments.iter().any(|argument| argument == "--quick");
+    let usual = if is_quick { ACCOUNTS_QUICK } else { ACCOUNTS };
+    let accounts: usize = given.unwrap_or(usual).max(1_000);
 
     let server = Server::start().await;
     let known = fill(&server, accounts).await;
     println!("{accounts} accounts; the limit of a median is {} ms", LIMIT.as_millis());
     println!("{:<74} {:>9} {:>9}", "", "median ms", "p99 ms");
     let lists = LISTS.iter().map(|list| (list, false));
-    let mut over = 0;
+    let (mut over, mut results) = (0, Results::default());
     for ((path, filters), is_page) in lists.chain(PAGES.iter().map(|page| (page, true))) {
         let first = Address { path: known.filled(path), is_page };
-        let filtered = filters.iter().map(|filter| first.with(&known.filled(filter)));
-        let mut addresses = vec![first.clone()];
+        let base = first.base();
+        let filtered = filters
+            .iter()
+            .map(|filter| (first.with(&known.filled(filter)), format!("{base}{path}?{filter}")));
+        let mut addresses = vec![(first.clone(), format!("{base}{path}"))];
         addresses.extend(filtered);
-        addresses.extend(server.deep(&first).await);
-        for address in addresses {
+        let deep = server.deep(&first).await;
+        addresses.extend(deep.map(|address| (address, format!("{base}{path}, deep"))));
+        for (address, name) in addresses {
             let (median, p99) = measure(&server, &address).await;
             let is_over = median > LIMIT;
             over += usize::from(is_over);
-            let named = format!("{}{}", address.base(), address.path);
+            let named = format!("{base}{}", address.path);
             let (median, p99) = (median.as_secs_f64() * 1e3, p99.as_secs_f64() * 1e3);
+            results.add(&name, Some(accounts), median, "ms");
             println!("{named:<74} {median:>9.1} {p99:>9.1}{}", if is_over { "  OVER" } else { "" });
         }
     }
     println!("{over} of the medians are over the limit");
+    results.write();
     if over == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -4,7 +4,8 @@
 //! `cargo bench --bench request_record` prints the throughput of both and their ratio. The two take
 //! turns, each round in the other order, so that whatever else the machine does meets both; what is
 //! compared is the median of the rounds. The processor time of the servers is printed beside it: it
-//! does not depend on the client, which takes its part of the machine.
+//! does not depend on the client, which takes its part of the machine. `-- --quick` makes fewer rounds;
+//! `-- --json FILE` writes the figures there.
 
 #![expect(
     clippy::unwrap_used,
@@ -14,6 +15,9 @@
     reason = "a program to run by hand: it prints, and ends at the first surprise"
 )]
 
+#[path = "support/results.rs"]
+mod results;
+
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -22,8 +26,11 @@ use futures_util::{StreamExt, stream};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 
+use self::results::Results;
+
 const OPERATOR: &str = "operator-token-of-the-benchmark";
 const ROUNDS: usize = 16;
+const ROUNDS_QUICK: usize = 3;
 const USERS_PER_ROUND: usize = 2_000;
 const IN_FLIGHT: usize = 64;
 /// Ticks of `/proc/PID/stat` in a second, as Linux gives them to programs.
@@ -186,12 +193,15 @@ async fn main() {
     if std::env::args().any(|argument| argument == "--test" || argument == "--list") {
         return;
     }
+    let is_quick = std::env::args().any(|argument| argument == "--quick");
+    let rounds = if is_quick { ROUNDS_QUICK } else { ROUNDS };
+    let mut results = Results::default();
     let (with, without) = (Server::start(true).await, Server::start(false).await);
     // Once for nothing: caches, connections, the first growth of the files.
     with.round(0).await;
     without.round(0).await;
     let (mut on, mut off) = (Vec::new(), Vec::new());
-    for number in 1..=ROUNDS {
+    for number in 1..=rounds {
         if number % 2 == 0 {
             on.push(with.round(number).await);
             off.push(without.round(number).await);
@@ -200,13 +210,15 @@ async fn main() {
             on.push(with.round(number).await);
         }
     }
-    println!("{ROUNDS} rounds of {USERS_PER_ROUND} users, {IN_FLIGHT} at once; medians");
+    println!("{rounds} rounds of {USERS_PER_ROUND} users, {IN_FLIGHT} at once; medians");
     for (what, of) in [
         ("creates a second", (|round| round.creates_per_second) as fn(&Round) -> f64),
         ("PATCHes a second", |round| round.patches_per_second),
         ("processor µs a request", |round| round.cpu_micros),
     ] {
         let (on, off) = (median(&on, of), median(&off, of));
+        results.add(&format!("{what}, with the record"), None, on, "");
+        results.add(&format!("{what}, without the record"), None, off, "");
         println!("{what:<24} with {on:>8.1}   without {off:>8.1}   ratio {:.3}", on / off);
     }
     println!("(throughput with the record is to be at least 0.95 of that without)");
@@ -216,4 +228,5 @@ async fn main() {
         let file = std::fs::metadata(server.data.path().join("slackwater.redb")).unwrap();
         println!("database {what:<8} {:>6} MB", file.len() >> 20);
     }
+    results.write();
 }

@@ -1,18 +1,23 @@
 //! How costs grow with size, measured on the release build over HTTP:
 //!
-//! - adding one member to a group of 20,000, beside a group of 20
-//! - `userName eq` among 100,000 users, beside 100
+//! - adding one member to a group of 20 to 20,000
+//! - `userName eq` among 100 to 100,000 users
 //!
-//! `cargo bench --bench scaling` prints the medians and their ratio. The two sides take turns, so
-//! that whatever else the machine does meets both.
+//! `cargo bench --bench scaling` prints the medians, and the ratio of the last to the first. The
+//! sizes take turns, so that whatever else the machine does meets all. `-- --quick` leaves the largest
+//! out and asks a tenth as often; `-- --json FILE` writes the figures there.
 
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::print_stdout,
     clippy::print_stderr,
+    clippy::cast_precision_loss,
     reason = "a program to run by hand: it prints, and ends at the first surprise"
 )]
+
+#[path = "support/results.rs"]
+mod results;
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -22,8 +27,12 @@ use futures_util::{StreamExt, stream};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 
+use self::results::Results;
+
 const OPERATOR: &str = "operator-token-of-the-benchmark";
 const ROUNDS: usize = 1_000;
+const GROUP_SIZES: [usize; 4] = [20, 200, 2_000, 20_000];
+const TENANT_SIZES: [usize; 4] = [100, 1_000, 10_000, 100_000];
 const IN_FLIGHT: usize = 64;
 
 struct Server {
@@ -142,6 +151,15 @@ impl Tenant<'_> {
         assert_eq!(status, StatusCode::NO_CONTENT, "{answer}");
     }
 
+    async fn remove(&self, group: &str, member: &str) {
+        let body = json!({"Operations": [
+            {"op": "remove", "path": "members", "value": [{"value": member}]},
+        ]});
+        let (status, answer) =
+            self.send(Method::PATCH, &format!("/Groups/{group}"), Some(body)).await;
+        assert_eq!(status, StatusCode::NO_CONTENT, "{answer}");
+    }
+
     async fn look_up(&self, n: usize) {
         let query = format!("/Users?filter=userName+eq+%22user-{n:06}%40example.com%22");
         let (status, found) = self.send(Method::GET, &query, None).await;
@@ -154,12 +172,60 @@ fn median(mut times: Vec<Duration>) -> Duration {
     times[times.len() / 2]
 }
 
-fn report(what: &str, small: (&str, Duration), large: (&str, Duration)) {
-    let ratio = large.1.as_secs_f64() / small.1.as_secs_f64();
+fn report(what: &str, sizes: &[usize], times: Vec<Vec<Duration>>, results: &mut Results) {
     println!("{what}");
-    println!("  {:<24} median {:>8.0} µs", small.0, small.1.as_secs_f64() * 1e6);
-    println!("  {:<24} median {:>8.0} µs", large.0, large.1.as_secs_f64() * 1e6);
+    let micros: Vec<f64> =
+        times.into_iter().map(|times| median(times).as_secs_f64() * 1e6).collect();
+    for (size, micros) in sizes.iter().zip(&micros) {
+        println!("  {size:>7} {micros:>8.0} µs");
+        results.add(what, Some(*size), *micros, "µs");
+    }
+    let ratio = micros[micros.len() - 1] / micros[0];
     println!("  ratio {ratio:.2} (at most 2 is the aim)");
+}
+
+/// Groups of each size; then each gets a new member, in turns.
+async fn grow_groups(tenant: &Tenant<'_>, sizes: &[usize], rounds: usize) -> Vec<Vec<Duration>> {
+    let largest = *sizes.iter().max().unwrap();
+    let users = tenant.create_users(largest + rounds).await;
+    let (members, joiners) = users.split_at(largest);
+    let mut groups = Vec::new();
+    for size in sizes {
+        groups.push(tenant.create_group(&format!("group of {size}"), &members[..*size]).await);
+    }
+    let mut times = vec![Vec::new(); sizes.len()];
+    for joiner in joiners.chunks(1) {
+        for (group, times) in groups.iter().zip(&mut times) {
+            let began = Instant::now();
+            tenant.add(group, joiner).await;
+            times.push(began.elapsed());
+            // Groups keep their sizes: who joined leaves again, untimed.
+            tenant.remove(group, &joiner[0]).await;
+        }
+    }
+    times
+}
+
+/// Tenants of each size; then somebody is looked up in each, in turns.
+async fn look_up_in(server: &Server, sizes: &[usize], rounds: usize) -> Vec<Vec<Duration>> {
+    let mut tenants = Vec::new();
+    for size in sizes {
+        let tenant = server.tenant(&format!("users-{size}")).await;
+        let began = Instant::now();
+        tenant.create_users(*size).await;
+        let rate = *size as f64 / began.elapsed().as_secs_f64();
+        eprintln!("({size} users made, {rate:.0} a second, {IN_FLIGHT} at once)");
+        tenants.push(tenant);
+    }
+    let mut times = vec![Vec::new(); sizes.len()];
+    for round in 0..rounds {
+        for ((tenant, size), times) in tenants.iter().zip(sizes).zip(&mut times) {
+            let began = Instant::now();
+            tenant.look_up(round * 97 % size).await;
+            times.push(began.elapsed());
+        }
+    }
+    times
 }
 
 #[tokio::main]
@@ -168,50 +234,17 @@ async fn main() {
     if std::env::args().any(|argument| argument == "--test" || argument == "--list") {
         return;
     }
+    let is_quick = std::env::args().any(|argument| argument == "--quick");
+    let (rounds, left_out) = if is_quick { (ROUNDS / 10, 1) } else { (ROUNDS, 0) };
+    let group_sizes = &GROUP_SIZES[..GROUP_SIZES.len() - left_out];
+    let tenant_sizes = &TENANT_SIZES[..TENANT_SIZES.len() - left_out];
     let server = Server::start();
+    let mut results = Results::default();
 
     let crowd = server.tenant("members").await;
-    let users = crowd.create_users(20_000 + 2 * ROUNDS).await;
-    let (members, joiners) = users.split_at(20_000);
-    let small = crowd.create_group("twenty", &members[..20]).await;
-    let large = crowd.create_group("twenty thousand", members).await;
-    let (mut small_times, mut large_times) = (Vec::new(), Vec::new());
-    for pair in joiners.chunks_exact(2) {
-        // The group of 20 stays about that size: who joined leaves again, untimed.
-        let started = Instant::now();
-        crowd.add(&small, &pair[..1]).await;
-        small_times.push(started.elapsed());
-        let started = Instant::now();
-        crowd.add(&large, &pair[1..]).await;
-        large_times.push(started.elapsed());
-        let leave = json!({"Operations": [{"op": "remove", "path": "members", "value": [{"value": pair[0]}]}]});
-        crowd.send(Method::PATCH, &format!("/Groups/{small}"), Some(leave)).await;
-    }
-    report(
-        "add one member to a group",
-        ("of 20", median(small_times)),
-        ("of 20,000", median(large_times)),
-    );
-
-    let few = server.tenant("few").await;
-    few.create_users(100).await;
-    let many = server.tenant("many").await;
-    let started = Instant::now();
-    many.create_users(100_000).await;
-    let rate = 100_000.0 / started.elapsed().as_secs_f64();
-    eprintln!("(100,000 users made, {rate:.0} a second, {IN_FLIGHT} at once, one client process)");
-    let (mut few_times, mut many_times) = (Vec::new(), Vec::new());
-    for round in 0..ROUNDS {
-        let started = Instant::now();
-        few.look_up(round % 100).await;
-        few_times.push(started.elapsed());
-        let started = Instant::now();
-        many.look_up(round * 97 % 100_000).await;
-        many_times.push(started.elapsed());
-    }
-    report(
-        "look a user up by userName",
-        ("among 100", median(few_times)),
-        ("among 100,000", median(many_times)),
-    );
+    let times = grow_groups(&crowd, group_sizes, rounds).await;
+    report("add one member to a group", group_sizes, times, &mut results);
+    let times = look_up_in(&server, tenant_sizes, rounds).await;
+    report("look a user up by userName", tenant_sizes, times, &mut results);
+    results.write();
 }

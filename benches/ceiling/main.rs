@@ -1,0 +1,263 @@
+//! How much of the possible is reached: Slackwater beside the smallest server that keeps the same
+//! promise (`benches/smallest-server`), on the release build over HTTP.
+//!
+//! `cargo bench --bench ceiling` builds that server, and prints for creates, changes and reads what
+//! both do in a second, and which share of the possible ours is. The two take turns, each round in
+//! the other order, so that whatever else the machine does meets both; what is compared is the
+//! median of the rounds, and how far single rounds were apart stands beside it. Reads are held
+//! against an answer of a kilobyte that is always the same.
+//!
+//! Options, after `--`: `--rounds N`, `--quick` (a tenth of the requests), `--only TEXT` (workloads
+//! whose name holds it), `--serve=OPTION` (one more option of `slackwater serve`, any number of
+//! times), `--json FILE`.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    reason = "a program to run by hand, on one thread: it prints, and ends at the first surprise"
+)]
+
+mod load;
+mod requests;
+#[path = "../support/results.rs"]
+mod results;
+mod servers;
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+use self::load::Round;
+use self::requests::{new_title, user, user_name};
+use self::results::Results;
+use self::servers::{Server, own_cpu};
+
+/// What is compared: its name, the connections, and the requests of a round.
+const WORKLOADS: [(&str, Kind, usize, usize); 7] = [
+    ("create a user", Kind::Create, 64, 8_000),
+    ("create a user", Kind::Create, 256, 8_000),
+    ("PATCH a user", Kind::Patch, 64, 8_000),
+    ("PATCH a user", Kind::Patch, 256, 8_000),
+    ("GET a user", Kind::Get, 64, 30_000),
+    ("look a user up by userName", Kind::LookUp, 64, 30_000),
+    ("look a user up that is not there", Kind::LookUpNobody, 64, 30_000),
+];
+/// A step that visits users far apart, one after the other.
+const STRIDE: usize = 7_919;
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Create,
+    Patch,
+    Get,
+    LookUp,
+    LookUpNobody,
+}
+
+#[derive(Parser)]
+struct Options {
+    /// Rounds of each workload that count
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// A tenth of the requests
+    #[arg(long)]
+    quick: bool,
+    /// Workloads whose name holds this text; creates run in any case
+    #[arg(long, default_value = "")]
+    only: String,
+    /// One more option of `slackwater serve`
+    #[arg(long, allow_hyphen_values = true)]
+    serve: Vec<String>,
+    /// Where the figures are written; `results` looks for it
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Given by cargo
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+/// A server, and the ids of the users that it has made, by number.
+struct Side {
+    server: Server,
+    is_ours: bool,
+    ids: Vec<String>,
+}
+
+/// A round, with the processor time of server and load, in microseconds a request.
+struct Measured {
+    round: Round,
+    server_micros: f64,
+    load_micros: f64,
+}
+
+impl Side {
+    async fn round(&mut self, kind: Kind, connections: usize, requests: usize) -> Measured {
+        let cpu = (self.server.cpu(), own_cpu());
+        let load = (connections, requests);
+        let round = match kind {
+            Kind::Create => self.create(load).await,
+            Kind::Patch => self.patch(load).await,
+            Kind::Get | Kind::LookUp | Kind::LookUpNobody => self.read(kind, load).await,
+        };
+        let micros = |from: f64, to: f64| (to - from) * 1e6 / requests as f64;
+        Measured {
+            round,
+            server_micros: micros(cpu.0, self.server.cpu()),
+            load_micros: micros(cpu.1, own_cpu()),
+        }
+    }
+
+    async fn create(&mut self, load: (usize, usize)) -> Round {
+        let Self { server, ids, .. } = self;
+        let first = ids.len();
+        ids.resize(first + load.1, String::new());
+        let write = |number: usize, to: &mut Vec<u8>| {
+            requests::write(server, "POST", "/Users", &user(first + number), to);
+        };
+        load::round(server.address, load, write, |number, status, body| {
+            assert_eq!(status, 201, "{}", String::from_utf8_lossy(body));
+            ids[first + number] = id_in(body);
+        })
+        .await
+    }
+
+    async fn patch(&self, load: (usize, usize)) -> Round {
+        let Self { server, ids, .. } = self;
+        let write = |number: usize, to: &mut Vec<u8>| {
+            let path = format!("/Users/{}", ids[number * STRIDE % ids.len()]);
+            requests::write(server, "PATCH", &path, &new_title(&format!("Mate {number}")), to);
+        };
+        load::round(server.address, load, write, |_, status, body| {
+            assert_eq!(status, 200, "{}", String::from_utf8_lossy(body));
+        })
+        .await
+    }
+
+    /// The server that does the least answers every read with the same kilobyte.
+    async fn read(&self, kind: Kind, load: (usize, usize)) -> Round {
+        let Self { server, ids, is_ours } = self;
+        let write = |number: usize, to: &mut Vec<u8>| {
+            let user = number * STRIDE % ids.len();
+            let name = || user_name(user).replace('@', "%40");
+            let path = match kind {
+                _ if !is_ours => "/static".to_owned(),
+                Kind::LookUp => format!("/Users?filter=userName+eq+%22{}%22", name()),
+                Kind::LookUpNobody => format!("/Users?filter=userName+eq+%22no-{}%22", name()),
+                _ => format!("/Users/{}", ids[user]),
+            };
+            requests::write(server, "GET", &path, &[], to);
+        };
+        load::round(server.address, load, write, |_, status, body| {
+            assert_eq!(status, 200, "{}", String::from_utf8_lossy(body));
+        })
+        .await
+    }
+}
+
+/// The id in a user.
+fn id_in(body: &[u8]) -> String {
+    let body = std::str::from_utf8(body).unwrap();
+    let (_, id) = body.split_once(r#""id":""#).expect("a user with an id");
+    id.split_once('"').unwrap().0.to_owned()
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_unstable_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// The median of the rounds' percentiles, in milliseconds.
+fn percentile(rounds: &[Measured], percent: f64) -> f64 {
+    let of = |measured: &Measured| measured.round.latencies.value_at_percentile(percent) as f64;
+    median(rounds.iter().map(of)) / 1e3
+}
+
+fn report(name: &str, connections: usize, [theirs, ours]: [&[Measured]; 2], results: &mut Results) {
+    let rate = |rounds: &[Measured]| median(rounds.iter().map(|m| m.round.per_second));
+    let micros = |rounds: &[Measured]| median(rounds.iter().map(|m| m.server_micros));
+    let pairs = || theirs.iter().zip(ours);
+    let shares = || pairs().map(|(a, b)| b.round.per_second / a.round.per_second);
+    let (possible, reached) = (rate(theirs), rate(ours));
+    let share = reached / possible * 100.0;
+    println!(
+        "{name:<34} {connections:>5} {possible:>9.0} {reached:>9.0} {share:>5.0} %  ({:.0} to {:.0}) \
+         {:>8.2} {:>8.2} {:>8.2} {:>8.2} {:>7.0} {:>7.0} {:>6.0}",
+        shares().fold(f64::INFINITY, f64::min) * 100.0,
+        shares().fold(0.0, f64::max) * 100.0,
+        percentile(theirs, 50.0),
+        percentile(ours, 50.0),
+        percentile(theirs, 99.0),
+        percentile(ours, 99.0),
+        micros(theirs),
+        micros(ours),
+        median(pairs().flat_map(|(a, b)| [a.load_micros, b.load_micros])),
+    );
+    let size = Some(connections);
+    for (what, value, unit) in [
+        ("possible", possible, ""),
+        ("reached", reached, ""),
+        ("share", share, "%"),
+        ("possible, median", percentile(theirs, 50.0), "ms"),
+        ("reached, median", percentile(ours, 50.0), "ms"),
+        ("possible, p99", percentile(theirs, 99.0), "ms"),
+        ("reached, p99", percentile(ours, 99.0), "ms"),
+        ("possible, processor", micros(theirs), "µs"),
+        ("reached, processor", micros(ours), "µs"),
+    ] {
+        results.add(&format!("{name}: {what}"), size, value, unit);
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    // Only `cargo bench` says so; test runners ask for a list or a single run, and there is nothing
+    // short to run.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return;
+    }
+    let options = Options::parse();
+    let divisor = if options.quick { 10 } else { 1 };
+    let side = |server: Server, is_ours| Side { server, is_ours, ids: Vec::new() };
+    let mut theirs = side(Server::smallest(), false);
+    let mut ours = side(Server::slackwater(&options.serve).await, true);
+    println!(
+        "{:<34} {:>5} {:>9} {:>9} {:>21} {:>17} {:>17} {:>15} {:>6}",
+        "",
+        "conn.",
+        "possible",
+        "reached",
+        "share (rounds)",
+        "median ms",
+        "p99 ms",
+        "server µs",
+        "load"
+    );
+    let mut results = Results::default();
+    for (name, kind, connections, requests) in WORKLOADS {
+        let is_wanted = name.contains(&options.only);
+        if !is_wanted && !matches!(kind, Kind::Create) {
+            continue;
+        }
+        let requests = requests / divisor;
+        // Once for nothing: caches, and the first growth of the files.
+        theirs.round(kind, connections, requests).await;
+        ours.round(kind, connections, requests).await;
+        let (mut a, mut b) = (Vec::new(), Vec::new());
+        for round in 0..if is_wanted { options.rounds } else { 0 } {
+            if round % 2 == 0 {
+                a.push(theirs.round(kind, connections, requests).await);
+                b.push(ours.round(kind, connections, requests).await);
+            } else {
+                b.push(ours.round(kind, connections, requests).await);
+                a.push(theirs.round(kind, connections, requests).await);
+            }
+        }
+        if is_wanted {
+            report(name, connections, [&a, &b], &mut results);
+        }
+    }
+    results.write();
+}
