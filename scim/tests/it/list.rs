@@ -129,7 +129,8 @@ fn a_list_response_counts_what_it_holds() {
             "Resources": [{"id": "a"}, {"id": "b"}],
         })
     );
-    let page = read(list_response(0, None, &[Vec::new(); 0], Some("n\""), Some("p")));
+    let nothing: [&[u8]; 0] = [];
+    let page = read(list_response(0, None, &nothing, Some("n\""), Some("p")));
     assert_eq!((&page["nextCursor"], &page["previousCursor"]), (&json!("n\""), &json!("p")));
     assert_eq!(page["Resources"], json!([]));
 }
