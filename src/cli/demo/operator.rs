@@ -2,14 +2,12 @@
 //!
 //! It has no other way in than everybody else: what it does can be done with `curl`.
 
-use std::time::Duration;
-
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::Value;
 
-/// How long a call may take.
-const CALL_WAIT_MAX: Duration = Duration::from_mins(1);
+use crate::simulate::client::http;
+
 /// Items of a page.
 const PAGE: usize = 1_000;
 /// Pages that are read of a list: more than any demonstration has.
@@ -56,8 +54,8 @@ pub(super) struct Operator {
 impl Operator {
     /// Of the service at this address (`http://HOST:PORT`).
     pub(super) fn new(address: &str, token: &str) -> Result<Self, reqwest::Error> {
-        let http = Client::builder().timeout(CALL_WAIT_MAX).no_proxy().build()?;
-        Ok(Self { http, base: format!("{address}/admin/v1"), token: token.to_owned() })
+        let base = format!("{address}/admin/v1");
+        Ok(Self { http: http()?, base, token: token.to_owned() })
     }
 
     /// Calls, and answers the body; null where there is none.

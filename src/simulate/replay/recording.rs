@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use access::redact::REDACTED;
 use serde::Deserialize;
+use serde::de::Error as _;
 use serde_json::Value;
 
 /// Bytes of one recording: all of it is held in memory.
@@ -136,12 +137,24 @@ fn read_one(
         if line.trim().is_empty() {
             continue;
         }
-        let read: Line = serde_json::from_str(&line).map_err(|source| {
-            RecordingError::Malformed { path: path.to_owned(), line: at.saturating_add(1), source }
+        let line = parse(&line).map_err(|source| RecordingError::Malformed {
+            path: path.to_owned(),
+            line: at.saturating_add(1),
+            source,
         })?;
-        steps.extend(step(read, begins, left_out));
+        steps.extend(step(line, begins, left_out));
     }
     Ok(steps)
+}
+
+/// A line, whose path is one: written behind an address, any other text could lead, with the token,
+/// to somewhere else.
+fn parse(line: &str) -> Result<Line, serde_json::Error> {
+    let line: Line = serde_json::from_str(line)?;
+    if line.path.starts_with('/') {
+        return Ok(line);
+    }
+    Err(serde_json::Error::custom("the path does not begin with a slash"))
 }
 
 /// What is sent again of a line, if anything is.
@@ -279,6 +292,17 @@ mod tests {
 
         let offsets: Vec<u128> = steps.iter().map(|step| step.offset.as_millis()).collect();
         assert_eq!(offsets, [1_000, 400, 1_030]);
+    }
+
+    #[test]
+    fn a_path_that_would_lead_to_another_host_is_refused() {
+        for path in ["@evil.example/Users", ".evil.example/Users", "Users", ""] {
+            let file = file(&[line(&json!({"path": path}))]);
+
+            let error = read(&[file.path().to_owned()]).unwrap_err();
+
+            assert!(matches!(error, RecordingError::Malformed { line: 1, .. }), "{path}");
+        }
     }
 
     #[test]
