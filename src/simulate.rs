@@ -10,6 +10,7 @@
 //! provider. May depend on HTTP clients and on clocks; not on `store`, `actors` or the faces beside
 //! it.
 
+mod address;
 pub mod admin;
 pub mod attribute;
 pub mod churn;
@@ -17,6 +18,8 @@ pub mod client;
 pub mod cycle;
 pub mod dialect;
 pub mod directory;
+pub mod links;
+mod list;
 pub mod measure;
 pub mod operation;
 pub mod people;

@@ -1,25 +1,38 @@
 //! `slackwater simulate`.
 
+mod admin;
+mod output;
 mod replay;
 
 use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use access::duration::HumanDuration;
 use actors::{Clock as _, SystemClock};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
-use serde::Serialize;
 use tokio::runtime::Runtime;
 use url::Url;
 
-use super::{Failed, in_full, print};
+use self::admin::AdminOptions;
+use self::output::{Json, Output};
+use super::{Failed, in_full};
 use crate::simulate::client::Token;
 use crate::simulate::dialect::Dialect;
 use crate::simulate::progress::Progress;
 use crate::simulate::report::{Report, html, text};
 use crate::simulate::{self, Options, Target};
+
+/// Users and groups of a tenant, waves, and requests under way, at most.
+const USERS_MAX: usize = 1_000_000;
+const GROUPS_MAX: usize = 100_000;
+const WAVES_MAX: usize = 100_000;
+const CONCURRENCY_MAX: usize = 10_000;
+/// The rest between the halves of a move, if nothing else is said: of the interval, and at most.
+const APART_SHARE: u32 = 3;
+const APART_MAX: Duration = Duration::from_mins(5);
 
 /// The options of `simulate`.
 #[derive(Debug, Args)]
@@ -38,17 +51,24 @@ pub(super) struct SimulateOptions {
     )]
     tokens: Vec<String>,
     /// Users of each tenant at the beginning
-    #[arg(long, value_name = "NUMBER", default_value_t = 200)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 200,
+          value_parser = number::<0, USERS_MAX>)]
     users: usize,
     /// Groups of each tenant
-    #[arg(long, value_name = "NUMBER", default_value_t = 20)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 20,
+          value_parser = number::<0, GROUPS_MAX>)]
     groups: usize,
     /// Waves to send; the first is the initial cycle
-    #[arg(long, value_name = "NUMBER", default_value_t = 3)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 3,
+          value_parser = number::<1, WAVES_MAX>)]
     waves: usize,
     /// From the start of one wave to the start of the next, at least; Entra has 40m
     #[arg(long, value_name = "DURATION", default_value = "2m")]
     interval: HumanDuration,
+    /// The rest between the two halves of a move, out of one group and into another: at least half
+    /// of this; 0s for none [default: a third of the interval, at most 5m]
+    #[arg(long, value_name = "DURATION")]
+    apart: Option<HumanDuration>,
     /// Requests a second to each tenant, at most; 0 for as many as go
     #[arg(long, value_name = "NUMBER", default_value_t = 25)]
     rate: u32,
@@ -59,7 +79,8 @@ pub(super) struct SimulateOptions {
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
     /// Requests to each tenant under way at the same time, at most
-    #[arg(long, value_name = "NUMBER", default_value_t = 5, value_parser = concurrency)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 5,
+          value_parser = number::<1, CONCURRENCY_MAX>)]
     concurrency: usize,
     /// How Entra writes PATCH [default: entra, or scim for an endpoint with ?aadOptscim062020]
     #[arg(long, value_name = "DIALECT")]
@@ -67,14 +88,8 @@ pub(super) struct SimulateOptions {
     /// Read everything back in the end and compare it; exits 1 where something differs
     #[arg(long)]
     verify: bool,
-    /// The operator token, where the endpoints are Slackwater's: roles are verified too, and each
-    /// wave's role changes and lag are shown; better given by the variable. Without --admin-url it
-    /// is only sent beside endpoints that end in /scim/v2/TENANT
-    #[arg(long, env = "SLACKWATER_ADMIN_TOKEN", value_name = "TOKEN", hide_env_values = true)]
-    admin_token: Option<String>,
-    /// Where the admin API is [default: beside the endpoint]
-    #[arg(long, value_name = "URL")]
-    admin_url: Option<Url>,
+    #[command(flatten)]
+    admin: AdminOptions,
     /// Write the report as JSON to FILE, or to standard output for "-"
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -102,9 +117,9 @@ fn percent(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "expected a number from 0 to 100".to_owned())
 }
 
-fn concurrency(text: &str) -> Result<usize, String> {
-    let number = text.parse::<usize>().ok().filter(|number| (1..=10_000).contains(number));
-    number.ok_or_else(|| "expected a number from 1 to 10000".to_owned())
+fn number<const MIN: usize, const MAX: usize>(text: &str) -> Result<usize, String> {
+    let number = text.parse::<usize>().ok().filter(|number| (MIN..=MAX).contains(number));
+    number.ok_or_else(|| format!("expected a number from {MIN} to {MAX}"))
 }
 
 /// Runs a simulation, and reports it.
@@ -112,21 +127,33 @@ pub(super) fn run(options: SimulateOptions) -> Result<(), Failed> {
     let (json, html) = (options.json.clone(), options.html.clone());
     let replay = options.replay.clone();
     let options = resolve(options)?;
+    let json = Json::create(json.as_deref())?;
+    let html = html.as_deref().map(Output::create).transpose()?;
     if replay.is_wanted() {
-        return replay::run(replay, &options, json.as_deref());
+        return replay::run(replay, &options, json);
     }
     let progress = Arc::new(Progress::new(options.targets.len()));
     let simulated = runtime()?.block_on(simulate::run(options, progress));
     let report = simulated.map_err(|error| Failed::Undone(in_full(&error)))?;
-    tell(&report, json.as_deref())?;
-    if let Some(path) = html {
+    json.tell(&report, &text::write(&report))?;
+    if let Some(output) = html {
         let page = html::render(&report).map_err(|error| Failed::Undone(in_full(&error)))?;
-        write_file(&path, &page)?;
+        output.write(&page)?;
     }
-    match report.verification.map_or(0, |found| found.differences) {
-        0 => Ok(()),
-        differences => Err(Failed::Undone(format!("the target differs in {differences} ways"))),
-    }
+    judge(&report)
+}
+
+/// Whether all of it was done, and the target holds what it must.
+fn judge(report: &Report) -> Result<(), Failed> {
+    let differences = report.verification.as_ref().map_or(0, |found| found.differences);
+    let wrong = match (report.broke_off.as_slice(), differences, report.owed) {
+        ([], 0, 0) => return Ok(()),
+        ([why], ..) => why.clone(),
+        ([why, more @ ..], ..) => format!("{why}; {} tenants more broke off", more.len()),
+        (_, 1.., _) => format!("the target differs in {differences} ways"),
+        (_, _, owed) => format!("{owed} writes failed and are owed still"),
+    };
+    Err(Failed::Undone(wrong))
 }
 
 fn runtime() -> Result<Runtime, Failed> {
@@ -135,23 +162,17 @@ fn runtime() -> Result<Runtime, Failed> {
 }
 
 fn resolve(options: SimulateOptions) -> Result<Options, Failed> {
-    let (endpoints, tokens) = (options.endpoints, options.tokens);
-    if endpoints.len() != tokens.len() {
-        let (endpoints, tokens) = (endpoints.len(), tokens.len());
-        return Err(Failed::Usage(format!(
-            "there are {endpoints} endpoints and {tokens} tokens; each --endpoint needs its --token"
-        )));
-    }
-    if let Some(bad) = endpoints.iter().find(|url| !["http", "https"].contains(&url.scheme())) {
-        return Err(Failed::Usage(format!("--endpoint: {:?} is not http or https", bad.scheme())));
-    }
-    let target = |(endpoint, token)| Target { endpoint, token: Token::new(token) };
+    let targets = targets(options.endpoints, options.tokens, &options.admin)?;
+    let interval = options.interval.get();
+    let apart =
+        options.apart.map_or_else(|| (interval / APART_SHARE).min(APART_MAX), |apart| apart.get());
     Ok(Options {
-        targets: endpoints.into_iter().zip(tokens).map(target).collect(),
+        targets,
         users: options.users,
         groups: options.groups,
         waves: options.waves,
-        interval: options.interval.get(),
+        interval,
+        apart,
         rate: NonZeroU32::new(options.rate),
         churn_percent: options.churn,
         seed: options.seed,
@@ -161,39 +182,45 @@ fn resolve(options: SimulateOptions) -> Result<Options, Failed> {
             DialectName::Scim => Dialect::Scim,
         }),
         verify: options.verify,
-        admin_token: options.admin_token.map(Token::new),
-        admin_url: options.admin_url,
         now,
     })
 }
 
+/// Each endpoint with its token.
+fn targets(
+    endpoints: Vec<Url>,
+    tokens: Vec<String>,
+    admin: &AdminOptions,
+) -> Result<Vec<Target>, Failed> {
+    if endpoints.len() != tokens.len() {
+        let (endpoints, tokens) = (endpoints.len(), tokens.len());
+        return Err(Failed::Usage(format!(
+            "there are {endpoints} endpoints and {tokens} tokens; each --endpoint needs its --token"
+        )));
+    }
+    admin.check()?;
+    let target = |(endpoint, token): (Url, String)| {
+        check_address("--endpoint", &endpoint)?;
+        let admin = admin.access(&endpoint)?;
+        Ok(Target { endpoint, token: Token::new(token), admin })
+    };
+    endpoints.into_iter().zip(tokens).map(target).collect()
+}
+
+/// Takes http and https, without a name or a password in it: that would be shown and sent.
+fn check_address(option: &str, url: &Url) -> Result<(), Failed> {
+    if !["http", "https"].contains(&url.scheme()) {
+        return Err(Failed::Usage(format!("{option}: {:?} is not http or https", url.scheme())));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        let why = "a name or a password in the address; tokens are given by --token";
+        return Err(Failed::Usage(format!("{option}: {why}")));
+    }
+    Ok(())
+}
+
+/// The time of day.
 fn now() -> Timestamp {
     static CLOCK: OnceLock<SystemClock> = OnceLock::new();
     CLOCK.get_or_init(SystemClock::start).now()
-}
-
-/// Reports of a simulation.
-fn tell(report: &Report, json: Option<&Path>) -> Result<(), Failed> {
-    let readable = text::write(report);
-    match json {
-        None => print(&readable),
-        Some(path) => write_json(report, &readable, path),
-    }
-}
-
-/// Writes JSON to a file, or to standard output for `-`; then people read the other one elsewhere.
-fn write_json(report: &impl Serialize, readable: &str, path: &Path) -> Result<(), Failed> {
-    let written = serde_json::to_string_pretty(report);
-    let written = written.map_err(|error| Failed::Undone(error.to_string()))?;
-    if path == Path::new("-") {
-        eprint!("{readable}");
-        return print(&format!("{written}\n"));
-    }
-    print(readable)?;
-    write_file(path, &written)
-}
-
-fn write_file(path: &Path, text: &str) -> Result<(), Failed> {
-    std::fs::write(path, text)
-        .map_err(|error| Failed::Undone(format!("{}: {error}", path.display())))
 }

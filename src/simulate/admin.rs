@@ -1,6 +1,8 @@
 //! What Slackwater's admin API tells of a tenant: its rules, its waves, its accounts.
 //!
-//! Only a simulation of Slackwater itself has this; every other target is seen by SCIM alone.
+//! Only a simulation of Slackwater itself has this; every other target is seen by SCIM alone. Who
+//! may be sent the operator token is decided by whoever makes an [`Access`], by the rules of
+//! [`address`] and [`is_this_machine`].
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +10,7 @@ use jiff::Timestamp;
 use reqwest::header::AUTHORIZATION;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use url::Url;
+use url::{Host, Url};
 
 use super::client::{REQUEST_WAIT_MAX, Token};
 
@@ -17,12 +19,19 @@ const LOOK_REST: Duration = Duration::from_millis(100);
 /// Accounts that are asked for at once.
 const PAGE: usize = 1_000;
 
+/// Where the admin API of a tenant is, and the token that it takes.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// With the tenant, without a slash at the end: see [`address`].
+    pub address: String,
+    /// The operator token.
+    pub token: Token,
+}
+
 /// The admin API of one tenant.
 pub struct Admin {
     http: reqwest::Client,
-    /// With the tenant, without a slash at the end.
-    base: String,
-    token: Token,
+    access: Access,
 }
 
 /// The admin API did not tell.
@@ -98,6 +107,17 @@ pub struct Why {
     pub withheld: Option<serde::de::IgnoredAny>,
 }
 
+/// What became of the newest wave.
+#[derive(Debug)]
+pub enum Settled {
+    /// It is reconciled.
+    Reconciled(Wave),
+    /// There is none: nothing was changed yet.
+    NoWave,
+    /// It is not reconciled still.
+    NotInTime,
+}
+
 #[derive(Deserialize)]
 struct Items<T> {
     items: Vec<T>,
@@ -119,10 +139,21 @@ pub fn address(endpoint: &Url, admin: Option<&Url>) -> Option<String> {
     Some(format!("{base}/admin/v1/tenants/{tenant}"))
 }
 
+/// Whether an address is one of this machine's own: a token that only lay about in the environment
+/// leaves it for no other.
+pub fn is_this_machine(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        None => false,
+    }
+}
+
 impl Admin {
-    /// A reader of the tenant at this [`address`].
-    pub fn new(http: reqwest::Client, base: String, token: Token) -> Self {
-        Self { http, base, token }
+    /// A reader of a tenant.
+    pub fn new(http: reqwest::Client, access: Access) -> Self {
+        Self { http, access }
     }
 
     /// The tenant's rules.
@@ -136,17 +167,16 @@ impl Admin {
         Ok(waves.items.into_iter().next())
     }
 
-    /// Waits until the newest wave is reconciled. None where there is no wave, or where that takes
-    /// longer than `wait_max`.
-    pub async fn settled_wave(&self, wait_max: Duration) -> Result<Option<Wave>, AdminError> {
+    /// Waits until the newest wave is reconciled, but not longer than `wait_max`.
+    pub async fn settle(&self, wait_max: Duration) -> Result<Settled, AdminError> {
         let deadline = Instant::now() + wait_max;
         loop {
-            let Some(wave) = self.newest_wave().await? else { return Ok(None) };
+            let Some(wave) = self.newest_wave().await? else { return Ok(Settled::NoWave) };
             if wave.reconciled_at.is_some() {
-                return Ok(Some(wave));
+                return Ok(Settled::Reconciled(wave));
             }
             if Instant::now() >= deadline {
-                return Ok(None);
+                return Ok(Settled::NotInTime);
             }
             tokio::time::sleep(LOOK_REST).await;
         }
@@ -169,8 +199,9 @@ impl Admin {
     }
 
     async fn read<T: DeserializeOwned>(&self, path: &str) -> Result<T, AdminError> {
-        let authorization = self.token.header().ok_or(AdminError::BadToken)?;
-        let request = self.http.get(format!("{}{path}", self.base)).timeout(REQUEST_WAIT_MAX);
+        let authorization = self.access.token.header().ok_or(AdminError::BadToken)?;
+        let url = format!("{}{path}", self.access.address);
+        let request = self.http.get(url).timeout(REQUEST_WAIT_MAX);
         let unread = |error: reqwest::Error| AdminError::Unread(error.without_url());
         let sent = request.header(AUTHORIZATION, authorization).send().await;
         let answer = sent.map_err(unread)?;
@@ -197,6 +228,20 @@ mod tests {
         assert_eq!(beside, "https://scim.example:8443/admin/v1/tenants/acme");
         assert_eq!(elsewhere, "http://127.0.0.1:8080/admin/v1/tenants/acme");
         assert_eq!(below, "http://ops.example/slack/admin/v1/tenants/acme");
+    }
+
+    #[test]
+    fn only_loopback_addresses_are_this_machine() {
+        let is_this = |text: &str| is_this_machine(&Url::parse(text).unwrap());
+
+        for own in
+            ["http://127.0.0.1:1/", "http://127.9.9.9/", "http://[::1]/", "http://LOCALHOST/"]
+        {
+            assert!(is_this(own), "{own}");
+        }
+        for other in ["http://10.0.0.1/", "http://localhost.example/", "http://[2001:db8::1]/"] {
+            assert!(!is_this(other), "{other}");
+        }
     }
 
     #[test]

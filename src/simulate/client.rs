@@ -5,17 +5,22 @@
 //! tries. After too many failures in a row, or at bad credentials, the tenant is in quarantine and
 //! nothing more is sent. What an answer means is not in here.
 
+mod message;
+mod token;
+
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use reqwest::{Method, Response, redirect};
-use serde::Deserialize;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::{Method, redirect};
 
+pub(super) use self::message::in_full;
+pub use self::message::{Answer, Request};
+use self::message::{Tried, error_of, plain};
+pub use self::token::Token;
 use super::measure::{ErrorSeen, Measure};
 use super::operation::Operation;
 use super::watch::Watch;
@@ -24,8 +29,6 @@ use super::watch::Watch;
 pub const REQUEST_WAIT_MAX: Duration = Duration::from_mins(1);
 /// How long a connection may take to come about.
 const CONNECT_WAIT_MAX: Duration = Duration::from_secs(10);
-/// How often a request is sent, the first time included.
-const TRIES_MAX: u32 = 8;
 /// The rest before the second try; each further one is twice as long.
 const FIRST_REST: Duration = Duration::from_millis(250);
 const REST_MAX: Duration = Duration::from_secs(15);
@@ -33,10 +36,6 @@ const REST_MAX: Duration = Duration::from_secs(15);
 const RETRY_AFTER_MAX: Duration = Duration::from_mins(1);
 /// Failures for good, one after the other, that end it.
 const FAILURES_IN_A_ROW_MAX: u32 = 20;
-/// Bytes of an answer that are read: a group of half a million members has room.
-const ANSWER_BYTES_MAX: u64 = 64 << 20;
-/// Characters of a detail that are kept.
-const DETAIL_CHARS_MAX: usize = 200;
 /// What Entra sends bodies as.
 const SCIM_JSON: &str = "application/scim+json; charset=utf-8";
 /// How evenly requests are spread over a second: those of so many milliseconds may come at once.
@@ -58,95 +57,16 @@ pub fn http() -> Result<reqwest::Client, reqwest::Error> {
     builder().build().or_else(|_| builder().tls_certs_only([]).build())
 }
 
-/// A token that does not show itself.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Token(String);
-
-impl Token {
-    /// A token.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The header that carries it; none if no header can.
-    pub fn header(&self) -> Option<HeaderValue> {
-        let mut header = HeaderValue::try_from(format!("Bearer {}", self.0)).ok()?;
-        header.set_sensitive(true);
-        Some(header)
-    }
-
-    /// The text, without the token wherever it occurs.
-    fn strike(&self, text: &str) -> String {
-        if self.0.is_empty() { text.to_owned() } else { text.replace(&self.0, "…") }
-    }
-}
-
-impl std::fmt::Debug for Token {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Token")
-    }
-}
-
-/// A request to be sent.
-#[derive(Debug, Clone)]
-pub struct Request {
-    /// What it is for.
-    pub operation: Operation,
-    /// Its method.
-    pub method: Method,
-    /// What comes after the tenant's address, with its query.
-    pub path: String,
-    /// Its body, JSON.
-    pub body: Option<Bytes>,
-    /// A status that is as good as a success here.
-    pub also_fine: Option<u16>,
-}
-
-impl Request {
-    /// A GET.
-    pub fn get(operation: Operation, path: impl Into<String>) -> Self {
-        let path = path.into();
-        Self { operation, method: Method::GET, path, body: None, also_fine: None }
-    }
-
-    /// A request with a body.
-    pub fn with_body(
-        operation: Operation,
-        method: Method,
-        path: impl Into<String>,
-        body: &serde_json::Value,
-    ) -> Self {
-        let body = Some(body.to_string().into());
-        Self { operation, method, path: path.into(), body, also_fine: None }
-    }
-}
-
-/// An answer, read to its end.
-#[derive(Debug, Clone)]
-pub struct Answer {
-    /// Its status.
-    pub status: u16,
-    /// Its body.
-    pub body: Bytes,
-    /// A 409 which says that an earlier try of the POST was carried out, and its answer lost.
-    pub is_echo: bool,
-}
-
-impl Answer {
-    /// Whether it is a success.
-    pub fn is_success(&self) -> bool {
-        (200..300).contains(&self.status)
-    }
-}
-
 /// No answer that counts.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
     /// It was tried to the end.
-    #[error("given up after {TRIES_MAX} tries, at last: {last}")]
+    #[error("given up after {tries} tries, at last: {last}")]
     GivenUp {
-        /// What came of the last try.
+        /// How often.
+        tries: u32,
+        /// What came of the last one.
         last: String,
     },
     /// The tenant is in quarantine: it was not sent.
@@ -197,12 +117,6 @@ pub struct ClientOptions {
 #[error("the token holds characters that cannot be sent")]
 pub struct BadToken;
 
-/// What came of one try.
-enum Tried {
-    Answered { status: u16, body: Bytes, retry_after: Option<Duration> },
-    Unanswered { kind: &'static str, detail: String },
-}
-
 impl Client {
     /// A client that sent nothing yet.
     pub fn new(options: ClientOptions) -> Result<Self, BadToken> {
@@ -249,7 +163,7 @@ impl Client {
         });
         if fine {
             self.failures_in_a_row.store(0, Ordering::Relaxed);
-        } else if !matches!(sent, Err(SendError::Quarantined)) {
+        } else if !request.may_fail && !matches!(sent, Err(SendError::Quarantined)) {
             self.count_failure(sent.as_ref().map_or(0, |answer| answer.status));
         }
         self.watch.answered(self.tenant);
@@ -269,11 +183,22 @@ impl Client {
         }
     }
 
+    /// Counts as a failure what no status tells of: an answer that makes no sense, or something
+    /// that could not even be asked for.
+    pub fn count_fault(&self, operation: Operation, kind: &str, detail: &str) {
+        self.failures.fetch_add(1, Ordering::Relaxed);
+        self.measure.note_fault(operation, &ErrorSeen { kind, detail: &self.safe(detail) });
+    }
+
     async fn persist(&self, request: &Request) -> Result<Answer, SendError> {
         // Whether an earlier try may have been carried out.
         let mut uncertain = false;
         let mut last = String::new();
-        for number in 1..=TRIES_MAX {
+        for number in 1..=request.tries_max {
+            if number > 1 {
+                tokio::time::sleep(rest_before(number)).await;
+                self.measure.retried();
+            }
             self.wait_for_turn().await;
             if self.is_quarantined() {
                 return Err(SendError::Quarantined);
@@ -282,68 +207,64 @@ impl Client {
             let began = Instant::now();
             let tried = self.attempt(request).await;
             let took = began.elapsed();
-            let rest = match tried {
+            match tried {
                 Tried::Answered { status, body, retry_after } => {
-                    let error = self.note(request, took, status, &body);
+                    if (200..300).contains(&status) || request.also_fine == Some(status) {
+                        self.measure.note(request.operation, took, None);
+                    } else {
+                        let (kind, detail) = error_of(status, &body);
+                        last = self.note_error(request, took, &kind, &detail);
+                    }
                     if status != 429 && status < 500 {
                         let is_echo = uncertain && status == 409 && request.method == Method::POST;
                         return Ok(Answer { status, body, is_echo });
                     }
                     uncertain |= status != 429;
-                    last = error;
-                    if let Some(pause) = retry_after.filter(|_| number < TRIES_MAX) {
+                    if let Some(pause) = retry_after {
                         self.pause(pause);
-                        self.measure.retried();
-                        continue;
                     }
-                    rest_after(number)
                 }
                 Tried::Unanswered { kind, detail } => {
-                    let detail = self.token.strike(&detail);
-                    let seen = ErrorSeen { kind, detail: &detail };
-                    self.measure.note(request.operation, took, Some(&seen));
+                    last = self.note_error(request, took, kind, &detail);
                     uncertain = true;
-                    kind.clone_into(&mut last);
-                    rest_after(number)
                 }
-            };
-            if number < TRIES_MAX {
-                tokio::time::sleep(rest).await;
-                self.measure.retried();
             }
         }
-        Err(SendError::GivenUp { last })
+        Err(SendError::GivenUp { tries: request.tries_max, last })
     }
 
-    /// Notes an answer. Answers its kind, if it is an error.
-    fn note(&self, request: &Request, took: Duration, status: u16, body: &[u8]) -> String {
-        if (200..300).contains(&status) || request.also_fine == Some(status) {
-            self.measure.note(request.operation, took, None);
-            return String::new();
-        }
-        let said: ErrorBody = serde_json::from_slice(body).unwrap_or_default();
-        let kind = match said.scim_type.as_deref() {
-            Some(scim_type) => plain(&format!("{status} {scim_type}")),
-            None => status.to_string(),
-        };
-        let detail = plain(&self.token.strike(&said.detail.unwrap_or_default()));
+    /// Notes a try that was no success. Answers it in words.
+    fn note_error(&self, request: &Request, took: Duration, kind: &str, detail: &str) -> String {
+        let (kind, detail) = (self.safe(kind), self.safe(detail));
         let seen = ErrorSeen { kind: &kind, detail: &detail };
         self.measure.note(request.operation, took, Some(&seen));
-        kind
+        if detail.is_empty() { kind } else { format!("{kind}: {detail}") }
+    }
+
+    /// A text of the server's, which may repeat the token.
+    fn safe(&self, text: &str) -> String {
+        plain(&self.token.strike(text))
     }
 
     async fn wait_for_turn(&self) {
         loop {
-            let until = Duration::from_millis(self.paused_until_ms.load(Ordering::Relaxed));
-            let left = until.saturating_sub(self.started.elapsed());
-            if left.is_zero() {
-                break;
+            let left = self.pause_left();
+            if !left.is_zero() {
+                tokio::time::sleep(left).await;
             }
-            tokio::time::sleep(left).await;
+            if let Some(pace) = &self.pace {
+                pace.until_ready().await;
+            }
+            // The tenant may have been paused while this waited.
+            if self.pause_left().is_zero() {
+                return;
+            }
         }
-        if let Some(pace) = &self.pace {
-            pace.until_ready().await;
-        }
+    }
+
+    fn pause_left(&self) -> Duration {
+        let until = Duration::from_millis(self.paused_until_ms.load(Ordering::Relaxed));
+        until.saturating_sub(self.started.elapsed())
     }
 
     fn pause(&self, pause: Duration) {
@@ -363,70 +284,30 @@ impl Client {
                 .header(CONTENT_TYPE, HeaderValue::from_static(SCIM_JSON))
                 .body(body.clone());
         }
-        let answered = async {
-            let answer = building.send().await?;
-            let status = answer.status().as_u16();
-            let retry_after = retry_after(&answer);
-            Ok::<_, reqwest::Error>((status, retry_after, read(answer).await?))
+        Tried::of(building.send().await).await
+    }
+}
+
+#[cfg(test)]
+impl Client {
+    /// One for tests that send nothing.
+    pub(super) fn idle() -> Self {
+        let options = ClientOptions {
+            http: http().unwrap(),
+            base: "http://127.0.0.1:9".to_owned(),
+            token: Token::new("token"),
+            rate: None,
+            measure: Arc::new(Measure::start()),
+            watch: Arc::new(super::watch::Unwatched),
+            tenant: 0,
         };
-        match answered.await {
-            Ok((status, retry_after, body)) => Tried::Answered { status, body, retry_after },
-            Err(error) => {
-                let kind = if error.is_timeout() { "timeout" } else { "connection" };
-                let detail = plain(&in_full(&error.without_url()));
-                Tried::Unanswered { kind, detail }
-            }
-        }
+        Self::new(options).unwrap()
     }
 }
 
-/// What a SCIM error says (RFC 7644 section 3.12).
-#[derive(Debug, Default, Deserialize)]
-struct ErrorBody {
-    #[serde(rename = "scimType")]
-    scim_type: Option<String>,
-    detail: Option<String>,
-}
-
-fn rest_after(tries: u32) -> Duration {
-    FIRST_REST.saturating_mul(1 << tries.saturating_sub(1).min(16)).min(REST_MAX)
-}
-
-/// Seconds; dates are not used by anybody who slows clients down.
-fn retry_after(answer: &Response) -> Option<Duration> {
-    let text = answer.headers().get(RETRY_AFTER)?.to_str().ok()?;
-    text.trim().parse().ok().map(Duration::from_secs)
-}
-
-/// Reads a body to its end, as far as it counts.
-async fn read(mut answer: Response) -> Result<Bytes, reqwest::Error> {
-    if answer.content_length().is_some_and(|length| length <= ANSWER_BYTES_MAX) {
-        return answer.bytes().await;
-    }
-    let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await? {
-        body.extend_from_slice(&chunk);
-        if body.len() as u64 >= ANSWER_BYTES_MAX {
-            break;
-        }
-    }
-    Ok(body.into())
-}
-
-/// A text of a server's, safe to print: one line, not too long.
-fn plain(text: &str) -> String {
-    let printable = |c: char| if c.is_control() { ' ' } else { c };
-    text.chars().take(DETAIL_CHARS_MAX).map(printable).collect()
-}
-
-fn in_full(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
+/// The rest before the try with this number, from 2.
+fn rest_before(number: u32) -> Duration {
+    FIRST_REST.saturating_mul(1 << number.saturating_sub(2).min(16)).min(REST_MAX)
 }
 
 #[cfg(test)]
@@ -435,27 +316,10 @@ mod tests {
 
     #[test]
     fn rests_grow_and_end() {
-        let rests: Vec<_> = (1..TRIES_MAX).map(rest_after).collect();
+        let rests: Vec<_> = (2..10).map(rest_before).collect();
 
         assert_eq!(rests[0], FIRST_REST);
         assert!(rests.is_sorted());
-        assert_eq!(rest_after(u32::MAX), REST_MAX);
-    }
-
-    #[test]
-    fn a_token_shows_itself_nowhere() {
-        let token = Token::new("secret");
-
-        assert_eq!(format!("{token:?}"), "Token");
-        assert!(!format!("{:?}", token.header().unwrap()).contains("secret"));
-        assert_eq!(token.strike("token secret is unknown"), "token … is unknown");
-    }
-
-    #[test]
-    fn what_a_server_says_cannot_write_a_line_of_its_own() {
-        let said = plain("no\n\u{1b}[2Jline");
-
-        assert!(!said.contains(['\n', '\u{1b}']));
-        assert_eq!(plain(&"x".repeat(1_000)).len(), DETAIL_CHARS_MAX);
+        assert_eq!(rest_before(u32::MAX), REST_MAX);
     }
 }

@@ -6,6 +6,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::address::quoted;
 use super::attribute::{Attribute, ENTERPRISE, Place};
 use super::cycle::Direction;
 use super::directory::{Group, Person};
@@ -99,6 +100,14 @@ fn patch(operations: Vec<Value>) -> Value {
 }
 
 impl Dialect {
+    /// Its name in reports and options.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Entra => "entra",
+            Self::Scim => "scim",
+        }
+    }
+
     /// The PATCH that gives attributes their new values, and says whether the user is active.
     pub fn update(self, values: &[NewValue<'_>], active: Option<bool>) -> Value {
         let mut operations = Vec::with_capacity(values.len() + 1);
@@ -179,7 +188,8 @@ impl Dialect {
             (Self::Entra, Direction::Leave) => "Remove",
             (Self::Scim, Direction::Join) => "add",
             (Self::Scim, Direction::Leave) => {
-                let remove = |id: &&str| json!({"op": "remove", "path": format!("members[value eq \"{id}\"]")});
+                let path = |id: &str| format!("members[value eq {}]", quoted(id));
+                let remove = |id: &&str| json!({"op": "remove", "path": path(id)});
                 return patch(ids.iter().map(remove).collect());
             }
         };

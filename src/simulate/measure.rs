@@ -48,7 +48,7 @@ struct Measured {
     errors: u64,
 }
 
-/// An answer that was no success, or that did not come.
+/// An answer that was no success, that made no sense, or that did not come.
 #[derive(Debug)]
 pub struct ErrorSeen<'a> {
     /// Such as `409 uniqueness` or `timeout`.
@@ -92,6 +92,13 @@ impl Measure {
     /// Notes that a request failed for good.
     pub fn failed(&self) {
         self.lock().failures += 1;
+    }
+
+    /// Notes a failure for good that is no try of a request.
+    pub fn note_fault(&self, operation: Operation, error: &ErrorSeen<'_>) {
+        let mut inner = self.lock();
+        inner.failures += 1;
+        inner.count_error(operation, error);
     }
 
     /// Requests, tries again, failures for good.
@@ -245,6 +252,18 @@ mod tests {
         assert_eq!(errors.len(), 1);
         assert_eq!((errors[0].count, errors[0].example.as_str()), (2, "create user: one"));
         assert_eq!(measure.operations()[0].errors, 2);
+    }
+
+    #[test]
+    fn a_fault_is_a_failure_and_an_error_but_no_request() {
+        let measure = Measure::start();
+
+        let fault = ErrorSeen { kind: "not understood", detail: "a user without an id" };
+        measure.note_fault(Operation::CreateUser, &fault);
+
+        assert_eq!(measure.totals(), (0, 0, 1));
+        assert_eq!(measure.errors()[0].example, "create user: a user without an id");
+        assert!(measure.operations().is_empty());
     }
 
     #[test]

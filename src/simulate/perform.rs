@@ -4,37 +4,18 @@
 
 use std::sync::Arc;
 
-use form_urlencoded::byte_serialize;
 use reqwest::Method;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
+use super::address::{look_up, resource};
 use super::client::{Answer, Client, Request, SendError};
 use super::cycle::{AttributeChange, Direction, GROUP_REQUESTS_AT_ONCE_MAX, Job};
 use super::dialect::{self, Dialect, NewValue};
-use super::directory::{Directory, Person};
+use super::directory::{Directory, Group, Person};
+use super::links::{Learned, Links};
+use super::list::List;
 use super::operation::Operation;
-
-/// The ids that the target gave, by position in the directory.
-#[derive(Debug, Default)]
-pub struct Links {
-    /// Of people.
-    pub people: Vec<Option<Arc<str>>>,
-    /// Of groups.
-    pub groups: Vec<Option<Arc<str>>>,
-}
-
-impl Links {
-    /// The id of a person, if the target has one.
-    pub fn person(&self, position: usize) -> Option<&Arc<str>> {
-        self.people.get(position)?.as_ref()
-    }
-
-    /// The id of a group, if the target has one.
-    pub fn group(&self, position: usize) -> Option<&Arc<str>> {
-        self.groups.get(position)?.as_ref()
-    }
-}
 
 /// Why a job was not done.
 #[derive(Debug, thiserror::Error)]
@@ -54,28 +35,21 @@ pub enum JobError {
     NoLink,
 }
 
-/// An id that was learned.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Learned {
-    /// The id of a person.
-    Person(usize, Arc<str>),
-    /// The id of a group.
-    Group(usize, Arc<str>),
-    /// Nothing new.
-    Nothing,
+impl JobError {
+    /// Its kind, where no status of an answer tells of it.
+    pub const fn fault(&self) -> Option<&'static str> {
+        match self {
+            Self::Send(_) | Self::Refused(_) => None,
+            Self::NotUnderstood(_) => Some("not understood"),
+            Self::NoLink => Some("not sent"),
+        }
+    }
 }
 
-/// A resource, as far as it matters.
+/// A created resource, as far as it matters.
 #[derive(Debug, Deserialize)]
-struct Resource {
-    id: Option<String>,
-}
-
-/// A list, as far as it matters.
-#[derive(Debug, Deserialize)]
-struct List {
-    #[serde(rename = "Resources", default)]
-    resources: Vec<Resource>,
+struct Created {
+    id: String,
 }
 
 /// Performs jobs of one tenant.
@@ -134,20 +108,16 @@ impl Performer<'_> {
                 written => return written.map(|()| Learned::Nothing),
             }
         }
-        let id = match self.match_user(person).await? {
-            Some(id) => {
-                self.write_user(&id, person).await?;
-                id
-            }
-            None => self.create_user(person).await?,
-        };
-        Ok(Learned::Person(position, id))
+        if let Some(id) = self.match_user(person).await? {
+            self.write_user(&id, person).await?;
+            return Ok(Learned::Person { position, id, created: false });
+        }
+        let id = self.create_user(person).await?;
+        Ok(Learned::Person { position, id, created: true })
     }
 
     async fn match_user(&self, person: &Person) -> Result<Option<Arc<str>>, JobError> {
-        let filter = format!("userName eq {}", quoted(person.user_name()));
-        let path = format!("/Users?filter={}", encoded(&filter));
-        self.find(Request::get(Operation::MatchUser, path)).await
+        self.find(Operation::MatchUser, "/Users", "userName", person.user_name()).await
     }
 
     async fn create_user(&self, person: &Person) -> Result<Arc<str>, JobError> {
@@ -160,7 +130,8 @@ impl Performer<'_> {
             return found.ok_or(JobError::NotUnderstood("409, and yet nobody has the userName"));
         }
         let id = id_of(&answer)?;
-        self.success(Request::get(Operation::ReadUser, format!("/Users/{id}"))).await?;
+        // The user is there, whatever comes of reading it: a failure is counted, and nothing owed.
+        let _ = self.client.send(Request::get(Operation::ReadUser, resource("/Users", &id))).await;
         Ok(id)
     }
 
@@ -171,7 +142,7 @@ impl Performer<'_> {
             .map(|(attribute, value)| NewValue { attribute, had_value: true, value })
             .collect();
         let body = self.dialect.update(&values, Some(person.standing.is_active()));
-        let path = format!("/Users/{id}");
+        let path = resource("/Users", id);
         let request = Request::with_body(Operation::UpdateUser, Method::PATCH, path, &body);
         self.success(request).await.map(drop)
     }
@@ -183,8 +154,8 @@ impl Performer<'_> {
         active: Option<bool>,
     ) -> Result<Learned, JobError> {
         let person = self.person(position)?;
-        let id = self.links.person(position).ok_or(JobError::NoLink)?;
-        self.success(Request::get(Operation::ReadUser, format!("/Users/{id}"))).await?;
+        let path = resource("/Users", self.links.person(position).ok_or(JobError::NoLink)?);
+        self.success(Request::get(Operation::ReadUser, path.as_str())).await?;
         let values: Vec<NewValue<'_>> = changes
             .iter()
             .filter_map(|change| {
@@ -198,16 +169,14 @@ impl Performer<'_> {
             None => Operation::UpdateUser,
         };
         let body = self.dialect.update(&values, active);
-        let path = format!("/Users/{id}");
         self.success(Request::with_body(operation, Method::PATCH, path, &body)).await?;
         Ok(Learned::Nothing)
     }
 
     async fn delete_user(&self, position: usize) -> Result<Learned, JobError> {
         let Some(id) = self.links.person(position) else { return Ok(Learned::Nothing) };
-        let path = format!("/Users/{id}");
-        let mut request = Request::get(Operation::DeleteUser, path);
-        request.method = Method::DELETE;
+        let path = resource("/Users", id);
+        let mut request = Request::new(Operation::DeleteUser, Method::DELETE, path);
         // Somebody else was faster, or an earlier try was.
         request.also_fine = Some(404);
         match self.client.send(request).await?.status {
@@ -225,27 +194,28 @@ impl Performer<'_> {
                 patched => return patched.map(|()| Learned::Nothing),
             }
         }
-        let filter = format!("displayName eq {}", quoted(group.display_name()));
-        let path = format!("/Groups?excludedAttributes=members&filter={}", encoded(&filter));
-        let matching = Request::get(Operation::MatchGroup, path);
-        if let Some(id) = self.find(matching.clone()).await? {
+        if let Some(id) = self.match_group(group).await? {
             self.patch_group(&id, &self.dialect.adopt_group(group)).await?;
-            return Ok(Learned::Group(position, id));
+            return Ok(Learned::Group { position, id });
         }
         let body = dialect::group(group);
         let request = Request::with_body(Operation::CreateGroup, Method::POST, "/Groups", &body);
         let answer = self.client.send(request).await?;
         let id = if answer.is_echo {
-            let found = self.find(matching).await?;
+            let found = self.match_group(group).await?;
             found.ok_or(JobError::NotUnderstood("409, and yet no group has the displayName"))?
         } else {
             id_of(&answer)?
         };
-        Ok(Learned::Group(position, id))
+        Ok(Learned::Group { position, id })
+    }
+
+    async fn match_group(&self, group: &Group) -> Result<Option<Arc<str>>, JobError> {
+        self.find(Operation::MatchGroup, "/Groups", "displayName", group.display_name()).await
     }
 
     async fn patch_group(&self, id: &str, body: &serde_json::Value) -> Result<(), JobError> {
-        let path = format!("/Groups/{id}");
+        let path = resource("/Groups", id);
         let request = Request::with_body(Operation::UpdateGroup, Method::PATCH, path, body);
         self.success(request).await.map(drop)
     }
@@ -253,7 +223,7 @@ impl Performer<'_> {
     async fn read_group(&self, position: usize) -> Result<Learned, JobError> {
         // A group that could not be written is owed already.
         let Some(id) = self.links.group(position) else { return Ok(Learned::Nothing) };
-        let path = format!("/Groups/{id}?excludedAttributes=members");
+        let path = format!("{}?excludedAttributes=members", resource("/Groups", id));
         self.success(Request::get(Operation::ReadGroup, path)).await?;
         Ok(Learned::Nothing)
     }
@@ -272,7 +242,7 @@ impl Performer<'_> {
         let id = self.links.person(position).ok_or(JobError::NoLink)?;
         let manager = self.links.person(manager).ok_or(JobError::NoLink)?;
         let body = self.dialect.manager(manager, had_value);
-        let path = format!("/Users/{id}");
+        let path = resource("/Users", id);
         let request = Request::with_body(Operation::SetManager, Method::PATCH, path, &body);
         self.success(request).await?;
         Ok(Learned::Nothing)
@@ -296,7 +266,7 @@ impl Performer<'_> {
             Direction::Leave => Operation::RemoveMembers,
         };
         let body = self.dialect.members(direction, &members, apart);
-        let path = format!("/Groups/{id}");
+        let path = resource("/Groups", id);
         let request = Request::with_body(operation, Method::PATCH, path, &body);
         let _turn = match self.gates.0.get(position) {
             Some(gate) => gate.acquire().await.ok(),
@@ -313,17 +283,20 @@ impl Performer<'_> {
         if answer.is_success() { Ok(answer) } else { Err(JobError::Refused(answer.status)) }
     }
 
-    /// Sends a filter that fits at most one resource. Answers its id.
-    async fn find(&self, request: Request) -> Result<Option<Arc<str>>, JobError> {
+    /// Looks for the one resource of this name. Answers its id.
+    async fn find(
+        &self,
+        operation: Operation,
+        endpoint: &str,
+        attribute: &str,
+        name: &str,
+    ) -> Result<Option<Arc<str>>, JobError> {
+        let request = Request::get(operation, look_up(endpoint, attribute, name));
         let answer = self.success(request).await?;
         let list: List = serde_json::from_slice(&answer.body)
             .map_err(|_| JobError::NotUnderstood("expected a ListResponse"))?;
-        match list.resources.as_slice() {
-            [] => Ok(None),
-            [Resource { id: Some(id) }] if !id.is_empty() => Ok(Some(id.as_str().into())),
-            [_] => Err(JobError::NotUnderstood("a resource without an id")),
-            _ => Err(JobError::NotUnderstood("more than one resource matches")),
-        }
+        let id = list.id_of(attribute, name).map_err(JobError::NotUnderstood)?;
+        Ok(id.map(Arc::from))
     }
 }
 
@@ -331,28 +304,7 @@ fn id_of(answer: &Answer) -> Result<Arc<str>, JobError> {
     if !answer.is_success() {
         return Err(JobError::Refused(answer.status));
     }
-    let resource: Option<Resource> = serde_json::from_slice(&answer.body).ok();
-    let id = resource.and_then(|one| one.id).filter(|id| !id.is_empty());
+    let created: Option<Created> = serde_json::from_slice(&answer.body).ok();
+    let id = created.map(|one| one.id).filter(|id| !id.is_empty());
     id.map(Arc::from).ok_or(JobError::NotUnderstood("a created resource without an id"))
-}
-
-/// A string of a filter (RFC 7644 section 3.4.2.2: as JSON writes it).
-pub(super) fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
-}
-
-/// A value of a query.
-pub(super) fn encoded(text: &str) -> String {
-    byte_serialize(text.as_bytes()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_with_quotation_marks_stays_one_string_in_a_filter() {
-        assert_eq!(quoted("R&D \"x\" \\ y"), r#""R&D \"x\" \\ y""#);
-        assert_eq!(encoded("a eq \"b\"&c"), "a+eq+%22b%22%26c");
-    }
 }

@@ -21,13 +21,16 @@ use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use self::plan::{Plan, Planned};
 pub use self::recording::{LeftOut, RecordingError};
 use self::rewrite::Copy;
+use super::address::{encoded, look_up, segment};
 use super::client::{Client, Request, SendError};
+use super::list::{List, text};
 use super::measure::{Measure, milliseconds};
 use super::operation::Operation;
 use super::report::{ErrorReport, OperationReport, Second};
@@ -264,16 +267,40 @@ impl Sender {
             self.compared().skipped += 1;
             return None;
         }
-        let answer = match self.client.send(self.request(planned)).await {
+        let request = self.request(planned);
+        let body = request.body.clone();
+        let answer = match self.client.send(request).await {
             Ok(answer) => answer,
             Err(SendError::GivenUp { .. } | SendError::Quarantined) => {
                 self.compared().unanswered += 1;
                 return None;
             }
         };
+        if answer.is_echo && planned.step.made().is_some() {
+            // An earlier try was carried out, and its answer lost.
+            let made = self.look_up(&planned.step.path, &body.unwrap_or_default()).await;
+            let status = if made.is_some() { planned.step.status } else { answer.status };
+            self.compared().note(planned, status);
+            return made;
+        }
         self.compared().note(planned, answer.status);
         planned.step.made()?;
         serde_json::from_slice::<Made>(&answer.body).ok().map(|made| made.id)
+    }
+
+    /// The id of what a create with this body made.
+    async fn look_up(&self, path: &str, body: &[u8]) -> Option<String> {
+        let (operation, endpoint, attribute) = if path.starts_with("/Groups") {
+            (Operation::MatchGroup, "/Groups", "displayName")
+        } else {
+            (Operation::MatchUser, "/Users", "userName")
+        };
+        let body: Value = serde_json::from_slice(body).ok()?;
+        let name = text(&body, attribute)?;
+        let request = Request::get(operation, look_up(endpoint, attribute, name));
+        let answer = self.client.send(request).await.ok()?;
+        let list: List = serde_json::from_slice(&answer.body).ok()?;
+        list.id_of(attribute, name).ok().flatten().map(str::to_owned)
     }
 
     /// Waits until it is known what became of all of these ids. Answers whether each was made.
@@ -296,23 +323,20 @@ impl Sender {
             New::Known(new) => Some(new.clone()),
             New::Awaited | New::Lost => None,
         };
-        let mut path = rewrite::with_ids(&step.path, &here);
+        let mut path = rewrite::with_ids(&step.path, &|id: &str| here(id).map(|id| segment(&id)));
         if let Some(query) = &step.query {
             let query = self.copy.query(&step.path, query);
-            path = format!("{path}?{}", rewrite::with_ids(&query, &here));
+            let query = rewrite::with_ids(&query, &|id: &str| here(id).map(|id| encoded(&id)));
+            path = format!("{path}?{query}");
         }
         let body = step.body.clone().map(|mut body| {
             self.copy.body(&step.path, &mut body);
             rewrite::body_with_ids(&mut body, &here);
             body.to_string().into()
         });
-        Request {
-            operation: operation(step.method, &step.path),
-            method: Method::from_bytes(step.method.as_bytes()).unwrap_or(Method::GET),
-            path,
-            body,
-            also_fine: Some(step.status),
-        }
+        let operation = operation(step.method, &step.path);
+        let method = Method::from_bytes(step.method.as_bytes()).unwrap_or(Method::GET);
+        Request { body, also_fine: Some(step.status), ..Request::new(operation, method, path) }
     }
 
     fn compared(&self) -> std::sync::MutexGuard<'_, Compared> {

@@ -2,6 +2,8 @@
 //!
 //! Here are the shapes alone: how they are told to people is beside it.
 
+#[cfg(test)]
+mod example;
 pub mod html;
 pub mod text;
 
@@ -20,13 +22,18 @@ pub struct Report {
     pub requests: u64,
     /// Requests that were tried again, after a 429, a 5xx or no answer.
     pub retries: u64,
-    /// Requests that ended in an error which was not got over by trying again.
+    /// What failed for good: requests that ended in an error which was not got over by trying again,
+    /// and answers that made no sense.
     pub failures: u64,
+    /// Writes that failed and were not made up for until the end.
+    pub owed: u64,
+    /// Why tenants were not simulated to their end, for each that was not.
+    pub broke_off: Vec<String>,
     /// Requests a second while waves were sent: rests between waves do not count.
     pub requests_per_second: f64,
     /// Latencies by operation, each try for itself.
     pub operations: Vec<OperationReport>,
-    /// Answers that were no success, by kind, those that were tried again included.
+    /// Answers that were no success or made no sense, by kind, those that were tried again included.
     pub errors: Vec<ErrorReport>,
     /// The waves of all tenants, in the order in which they began.
     pub waves: Vec<WaveReport>,
@@ -51,12 +58,17 @@ pub struct Plan {
     pub waves: usize,
     /// From the start of one wave to the start of the next, at least.
     pub interval_ms: f64,
+    /// The rest between the halves of a move, at most.
+    pub apart_ms: f64,
     /// Requests a second that each tenant is sent at most; none for as many as go.
     pub rate: Option<f64>,
     /// Of a hundred users, how many an incremental cycle changes.
     pub churn_percent: f64,
     /// Requests of one tenant that are under way at the same time, at most.
     pub concurrency: usize,
+    /// How PATCH bodies were written: `entra` or `scim`; none where the tenants' addresses differ
+    /// in that.
+    pub dialect: Option<&'static str>,
 }
 
 /// Latencies of one operation. Milliseconds, from an HDR histogram of three significant digits.
@@ -87,7 +99,7 @@ pub struct OperationReport {
 /// Answers of one kind that were no success.
 #[derive(Debug, Clone, Serialize)]
 pub struct ErrorReport {
-    /// Such as `429`, `409 uniqueness`, `timeout` or `connection`.
+    /// Such as `429`, `409 uniqueness`, `timeout`, `connection` or `not understood`.
     pub kind: String,
     /// How many.
     pub count: u64,

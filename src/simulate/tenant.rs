@@ -3,22 +3,24 @@
 //! Everything is drawn from the seed and the tenant's number, never from time or answers. What could
 //! not be written in one wave is owed in the next.
 
+mod connection;
+mod generators;
+
+use std::time::Duration;
+
 use futures_util::StreamExt as _;
 use futures_util::stream;
-use rand::SeedableRng as _;
-use rand_pcg::Pcg64Mcg;
 
-use super::churn::{self, Changes};
-use super::client::{Client, Request, SendError};
+pub use self::connection::ConnectionError;
+use self::generators::Generators;
+use super::churn;
+use super::client::Client;
 use super::cycle::{self, Job, Owed, Plan};
 use super::dialect::Dialect;
-use super::directory::{self, Directory};
-use super::operation::Operation;
-use super::perform::{Gates, JobError, Learned, Links, Performer, encoded, quoted};
+use super::directory::Directory;
+use super::links::{Learned, Links};
+use super::perform::{Gates, JobError, Performer};
 use super::watch::{Cycle, Watch};
-
-/// Sets the tenants' seeds apart from each other.
-const SEED_STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// How a tenant is simulated.
 #[derive(Debug, Clone)]
@@ -33,27 +35,12 @@ pub struct TenantOptions {
     pub groups: usize,
     /// Of a hundred people, how many an incremental cycle touches.
     pub churn_percent: f64,
+    /// The rest between the halves of a move, at most.
+    pub apart: Duration,
     /// Requests under way at the same time, at most.
     pub concurrency: usize,
     /// How bodies are written.
     pub dialect: Dialect,
-}
-
-/// The endpoint cannot be provisioned to: Entra would not start.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConnectionError {
-    /// There was no answer.
-    #[error("the test of the connection got no answer")]
-    Send(#[from] SendError),
-    /// The answer was not a success.
-    #[error("the test of the connection was answered {status} to {path}, not 200")]
-    Refused {
-        /// What was asked.
-        path: &'static str,
-        /// What was answered.
-        status: u16,
-    },
 }
 
 /// One tenant.
@@ -66,7 +53,7 @@ pub struct Tenant {
     pub client: Client,
     /// The ids that its target gave.
     pub links: Links,
-    random: Pcg64Mcg,
+    generators: Generators,
     owed: Owed,
     gates: Gates,
     waves: usize,
@@ -75,38 +62,20 @@ pub struct Tenant {
 impl Tenant {
     /// Draws the directory. Nothing is sent yet.
     pub fn new(options: TenantOptions, client: Client) -> Self {
-        let step = SEED_STEP.wrapping_mul(options.number as u64);
-        let mut random = Pcg64Mcg::seed_from_u64(options.seed.wrapping_add(step));
-        let directory = Directory::draw(&mut random, options.users, options.groups);
+        let generators = Generators::new(options.seed, options.number);
+        let directory = Directory::draw(&mut generators.directory(), options.users, options.groups);
         let gates = Gates::new(options.groups);
         let (links, owed) = (Links::default(), Owed::default());
-        Self { options, directory, client, links, random, owed, gates, waves: 0 }
+        Self { options, directory, client, links, generators, owed, gates, waves: 0 }
     }
 
     /// What an administrator does before anything is provisioned: tests the connection, and lets
     /// the schemas be read.
-    pub async fn connect(&mut self) -> Result<(), ConnectionError> {
-        let filter = format!("userName eq {}", quoted(&directory::guid(&mut self.random)));
-        self.probe("/Users", &format!("/Users?filter={}", encoded(&filter))).await?;
-        let filter = format!("displayName eq {}", quoted(&directory::guid(&mut self.random)));
-        let path = format!("/Groups?excludedAttributes=members&filter={}", encoded(&filter));
-        self.probe("/Groups", &path).await?;
-        let mut discovery = Request::get(Operation::Discover, "/Schemas");
-        // Entra lives without it.
-        discovery.also_fine = Some(404);
-        self.client.send(discovery).await?;
-        Ok(())
+    pub async fn connect(&self) -> Result<(), ConnectionError> {
+        connection::test(&self.client, &mut self.generators.connection()).await
     }
 
-    async fn probe(&self, path: &'static str, query: &str) -> Result<(), ConnectionError> {
-        let answer = self.client.send(Request::get(Operation::TestConnection, query)).await?;
-        match answer.status {
-            200 => Ok(()),
-            status => Err(ConnectionError::Refused { path, status }),
-        }
-    }
-
-    /// Whether something could not be written so far.
+    /// How much could not be written so far.
     pub fn owes(&self) -> usize {
         self.owed.len()
     }
@@ -114,32 +83,39 @@ impl Tenant {
     /// Sends the next wave: the initial cycle first, then incremental ones. Answers what happened
     /// in the directory before it.
     pub async fn wave(&mut self, watch: &dyn Watch) -> Vec<(&'static str, u64)> {
-        self.waves += 1;
         let (cycle, plan, events) = self.plan();
         watch.wave_began(self.options.number, self.waves, cycle, plan.requests());
-        self.links.people.resize(self.directory.people.len(), None);
-        self.links.groups.resize(self.directory.groups.len(), None);
         for stage in plan.stages {
-            self.run(stage).await;
+            if !stage.rest.is_zero() && !self.client.is_quarantined() {
+                tokio::time::sleep(stage.rest).await;
+            }
+            self.run(stage.jobs).await;
         }
         watch.wave_ended(self.options.number, self.waves);
         events
     }
 
+    /// What the next wave sends, and what happened before it.
     fn plan(&mut self) -> (Cycle, Plan, Vec<(&'static str, u64)>) {
+        self.waves += 1;
+        let mut random = self.generators.plan(self.waves);
         if self.waves == 1 {
-            let at_once = self.options.concurrency;
-            let plan = cycle::initial(&self.directory, &mut self.random, at_once);
+            let plan = cycle::initial(&self.directory, &mut random, self.options.concurrency);
             let (people, groups) = (self.directory.people.len(), self.directory.groups.len());
             let events = vec![("users", people as u64), ("groups", groups as u64)];
             return (Cycle::Initial, plan, events);
         }
-        let Changes { people, renamed_groups, events } =
-            churn::draw(&mut self.directory, &mut self.random, self.options.churn_percent);
-        let changes = Changes { people, renamed_groups, events: Vec::new() };
+        let mut chance = self.generators.churn(self.waves);
+        let changes = churn::draw(&mut self.directory, &mut chance, self.options.churn_percent);
         let owed = std::mem::take(&mut self.owed);
-        let plan = cycle::incremental(&self.directory, &changes, &owed, &mut self.random);
-        (Cycle::Incremental, plan, events)
+        let since = cycle::Since {
+            directory: &self.directory,
+            links: &self.links,
+            changes: &changes,
+            owed: &owed,
+        };
+        let plan = cycle::incremental(&since, &mut random, self.options.apart);
+        (Cycle::Incremental, plan, changes.events)
     }
 
     /// Performs the jobs of one stage; what comes of them counts from the next stage on.
@@ -161,20 +137,57 @@ impl Tenant {
             .await;
         for (job, outcome) in performed {
             match outcome {
-                Ok(learned) => self.learn(learned),
-                Err(_) => self.owed.note(&job),
+                Ok(learned) => self.links.learn(learned),
+                Err(error) => self.owe(&job, &error),
             }
         }
     }
 
-    fn learn(&mut self, learned: Learned) {
-        let (link, id) = match learned {
-            Learned::Person(person, id) => (self.links.people.get_mut(person), id),
-            Learned::Group(group, id) => (self.links.groups.get_mut(group), id),
-            Learned::Nothing => return,
-        };
-        if let Some(link) = link {
-            *link = Some(id);
+    /// What could not be written is counted, and written in the next wave.
+    fn owe(&mut self, job: &Job, error: &JobError) {
+        if let Some(kind) = error.fault() {
+            self.client.count_fault(job.operation(), kind, &error.to_string());
         }
+        self.owed.note(job);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tenant() -> Tenant {
+        let options = TenantOptions {
+            number: 0,
+            seed: 5,
+            users: 100,
+            groups: 14,
+            churn_percent: 20.0,
+            apart: Duration::ZERO,
+            concurrency: 5,
+            dialect: Dialect::Entra,
+        };
+        Tenant::new(options, Client::idle())
+    }
+
+    #[test]
+    fn what_failed_in_one_wave_changes_nothing_of_what_happens_in_later_ones() {
+        let (mut smooth, mut rough) = (tenant(), tenant());
+
+        for wave in 1..=4 {
+            smooth.plan();
+            let (_, plan, _) = rough.plan();
+            if wave == 2 {
+                let mut jobs = plan.stages.iter().flat_map(|stage| &stage.jobs);
+                let failed = jobs.find(|job| matches!(job, Job::ProvisionUser { .. })).unwrap();
+                rough.owe(failed, &JobError::NoLink);
+                assert_eq!(rough.owes(), 1);
+            }
+        }
+
+        let held = |tenant: &Tenant| {
+            format!("{:?} {:?}", tenant.directory.people, tenant.directory.groups)
+        };
+        assert_eq!(held(&smooth), held(&rough));
     }
 }

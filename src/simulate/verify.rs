@@ -2,29 +2,33 @@
 //!
 //! Everything is read by the means of RFC 7644 alone, so that any service provider can be verified:
 //! lists in pages, then group by group with its members. Attributes that the directory has no value
-//! for are not compared: Entra never clears one. People of other domains are not ours to judge.
-//! Roles are compared in [`roles`].
+//! for must be absent where the simulation created the user; where it was found, they are not
+//! compared, since Entra never clears one. People of other domains are not ours to judge.
+//! Users are compared in [`users`], groups in [`groups`], roles in [`roles`].
 
+mod groups;
 pub mod roles;
+mod users;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
 
-use futures_util::StreamExt as _;
-use futures_util::stream;
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::attribute::ENTERPRISE;
 use super::client::{Client, Request, SendError};
-use super::directory::{Directory, Group, Person, Standing};
+use super::directory::{Directory, Person};
+use super::links::Links;
+use super::list::{List, text};
 use super::operation::Operation;
-use super::perform::Links;
+use crate::wording::shortened;
 
 /// Resources that are asked for at once.
 const PAGE: usize = 200;
 /// Differences that are told in words.
 const TOLD_MAX: usize = 10;
+/// Characters of such a difference, and of each text in it.
+const TOLD_CHARS_MAX: usize = 500;
+const TEXT_CHARS_MAX: usize = 120;
 
 /// What was compared, and what differs.
 #[derive(Debug, Default)]
@@ -48,7 +52,7 @@ impl Comparison {
     pub fn differs(&mut self, say: impl FnOnce() -> String) {
         self.differences += 1;
         if self.told.len() < TOLD_MAX {
-            self.told.push(say());
+            self.told.push(shortened(&say(), TOLD_CHARS_MAX));
         }
     }
 
@@ -96,14 +100,6 @@ pub enum ReadBackError {
     },
 }
 
-#[derive(Deserialize)]
-struct Page {
-    #[serde(rename = "totalResults")]
-    total_results: usize,
-    #[serde(rename = "Resources", default)]
-    resources: Vec<Value>,
-}
-
 /// Reads everything back, and compares it.
 pub async fn compare(
     client: &Client,
@@ -111,7 +107,7 @@ pub async fn compare(
     links: &Links,
     concurrency: usize,
 ) -> Result<Comparison, ReadBackError> {
-    let reader = Reader { client, directory, links, concurrency };
+    let reader = Reader::new(client, directory, links, concurrency);
     let mut found = Comparison::default();
     let present = reader.users(&mut found).await?;
     reader.groups(&mut found, &present).await?;
@@ -122,159 +118,31 @@ struct Reader<'a> {
     client: &'a Client,
     directory: &'a Directory,
     links: &'a Links,
+    /// By the ids that the target gave.
+    people: HashMap<&'a str, usize>,
     concurrency: usize,
 }
 
-impl Reader<'_> {
-    /// Compares all users. Answers the ids of those that are there.
-    async fn users(&self, found: &mut Comparison) -> Result<HashSet<String>, ReadBackError> {
-        let known: HashMap<&str, usize> = self
-            .directory
-            .present()
-            .filter_map(|(position, _)| Some((self.links.person(position)?.as_ref(), position)))
-            .collect();
-        let mut seen = HashSet::new();
-        let domain = format!("@{}", self.directory.namer.domain());
-        self.list("/Users", "", |user| {
-            let id = text(user, "id").unwrap_or_default();
-            let person = known.get(id).and_then(|one| self.directory.people.get(*one));
-            if let Some(person) = person {
-                found.users += 1;
-                self.compare_user(found, person, user);
-            } else if text(user, "userName").is_some_and(|name| name.ends_with(&domain)) {
-                let name = text(user, "userName").unwrap_or_default();
-                found.differs(|| format!("user {name:?} is there and must not be"));
-            }
-            seen.insert(id.to_owned());
-        })
-        .await?;
-        for (position, person) in self.directory.present() {
-            let there = self.links.person(position).is_some_and(|id| seen.contains(id.as_ref()));
-            if !there {
-                found.users += 1;
-                found.differs(|| format!("user {:?} is missing", person.user_name()));
-            }
-        }
-        Ok(seen)
+impl<'a> Reader<'a> {
+    fn new(
+        client: &'a Client,
+        directory: &'a Directory,
+        links: &'a Links,
+        concurrency: usize,
+    ) -> Self {
+        let people = links.people().map(|(position, id)| (id.as_ref(), position)).collect();
+        Self { client, directory, links, people, concurrency }
     }
 
-    fn compare_user(&self, found: &mut Comparison, person: &Person, user: &Value) {
-        let name = person.user_name();
-        for (attribute, expected) in person.attributes() {
-            let is = attribute.read(user);
-            if is != Some(expected) {
-                let path = attribute.path();
-                found.differs(|| format!("user {name:?}: {path} {}", is_not(is, expected)));
-            }
-        }
-        let active = user.get("active").and_then(Value::as_bool);
-        let expected = person.standing.is_active();
-        if active.unwrap_or(true) != expected {
-            found.differs(|| format!("user {name:?}: active is {}", !expected));
-        }
-        let manager = person.manager.and_then(|manager| self.links.person(manager));
-        if let Some(expected) = manager {
-            let is = user.get(ENTERPRISE).and_then(|extension| extension.get("manager"));
-            let is = is.and_then(|manager| manager.get("value")).and_then(Value::as_str);
-            if is != Some(expected.as_ref()) {
-                found.differs(|| format!("user {name:?}: manager {}", is_not(is, expected)));
-            }
-        }
+    /// The person whose user has this id.
+    fn person(&self, id: &str) -> Option<&Person> {
+        self.directory.people.get(*self.people.get(id)?)
     }
 
-    /// Compares all groups, and who is in them.
-    async fn groups(
-        &self,
-        found: &mut Comparison,
-        present: &HashSet<String>,
-    ) -> Result<(), ReadBackError> {
-        let mut names: BTreeMap<String, String> = BTreeMap::new();
-        let mut ids_by_name: HashMap<String, u32> = HashMap::new();
-        self.list("/Groups", "&excludedAttributes=members", |group| {
-            let name = text(group, "displayName").unwrap_or_default();
-            *ids_by_name.entry(name.to_owned()).or_default() += 1;
-            names.insert(text(group, "id").unwrap_or_default().to_owned(), name.to_owned());
-        })
-        .await?;
-        let expected = self.directory.members();
-        let mut there: Vec<(Arc<str>, usize)> = Vec::new();
-        for (position, group) in self.directory.groups.iter().enumerate() {
-            found.groups += 1;
-            let name = group.display_name();
-            let listed = self.links.group(position).and_then(|id| Some((id, names.get(&**id)?)));
-            let Some((id, listed)) = listed else {
-                found.differs(|| format!("group {name:?} is missing"));
-                continue;
-            };
-            if listed != name {
-                found.differs(|| format!("group {name:?} is called {listed:?}"));
-            }
-            if ids_by_name.get(name).is_some_and(|times| *times > 1) {
-                found.differs(|| format!("group {name:?} is there more than once"));
-            }
-            there.push((Arc::clone(id), position));
-        }
-        let mut reads = stream::iter(there)
-            .map(async |(id, position)| (self.members(&id).await, position))
-            .buffered(self.concurrency.max(1));
-        while let Some((members, position)) = reads.next().await {
-            let name = self.directory.groups.get(position).map_or("", Group::display_name);
-            let people = expected.get(position).map_or(&[][..], Vec::as_slice);
-            self.compare_members(found, present, name, people, &members?);
-        }
-        Ok(())
-    }
-
-    fn compare_members(
-        &self,
-        found: &mut Comparison,
-        present: &HashSet<String>,
-        group: &str,
-        people: &[usize],
-        members: &BTreeSet<String>,
-    ) {
-        let who = |id: &str| {
-            let linked = |one: &Option<Arc<str>>| one.as_deref() == Some(id);
-            let position = self.links.people.iter().position(linked);
-            position.and_then(|position| self.directory.people.get(position))
-        };
-        let mut expected: BTreeSet<&str> = BTreeSet::new();
-        for position in people {
-            found.memberships += 1;
-            let Some(person) = self.directory.people.get(*position) else { continue };
-            match self.links.person(*position) {
-                Some(id) if members.contains(id.as_ref()) => {
-                    expected.insert(id);
-                }
-                _ => found.differs(|| format!("group {group:?} lacks {:?}", person.user_name())),
-            }
-        }
-        for id in members {
-            if expected.contains(id.as_str()) {
-                continue;
-            }
-            match who(id) {
-                Some(person) if person.standing == Standing::Deleted => {
-                    let name = person.user_name();
-                    found.differs(|| format!("group {group:?} holds {name:?}, who is deleted"));
-                }
-                Some(person) => {
-                    let name = person.user_name();
-                    found.differs(|| format!("group {group:?} holds {name:?} and must not"));
-                }
-                None if present.contains(id) => {
-                    found.differs(|| format!("group {group:?} holds the unknown user {id}"));
-                }
-                None => found.differs(|| format!("group {group:?} holds {id}, who does not exist")),
-            }
-        }
-    }
-
-    async fn members(&self, id: &str) -> Result<BTreeSet<String>, ReadBackError> {
-        let group: Value = self.read(&format!("/Groups/{id}")).await?;
-        let members = group.get("members").and_then(Value::as_array);
-        let members = members.into_iter().flatten();
-        Ok(members.filter_map(|member| text(member, "value")).map(str::to_owned).collect())
+    /// Whether the target must have a user of the person: whoever left before it knew them was
+    /// never created.
+    fn is_expected(&self, position: usize, person: &Person) -> bool {
+        person.standing.is_active() || self.links.person(position).is_some()
     }
 
     /// Calls `each` with every resource of a list, read in pages.
@@ -287,7 +155,7 @@ impl Reader<'_> {
         let mut seen: HashSet<String> = HashSet::new();
         let mut start = 1;
         loop {
-            let page: Page =
+            let page: List =
                 self.read(&format!("{endpoint}?startIndex={start}&count={PAGE}{also}")).await?;
             let mut news = 0;
             for resource in &page.resources {
@@ -304,7 +172,7 @@ impl Reader<'_> {
         }
     }
 
-    async fn read<T: for<'a> Deserialize<'a>>(&self, path: &str) -> Result<T, ReadBackError> {
+    async fn read<T: DeserializeOwned>(&self, path: &str) -> Result<T, ReadBackError> {
         let sent = self.client.send(Request::get(Operation::Verify, path)).await;
         let path = || path.to_owned();
         let answer = sent.map_err(|source| ReadBackError::Send { path: path(), source })?;
@@ -316,13 +184,31 @@ impl Reader<'_> {
     }
 }
 
-fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
-    value.get(key).and_then(Value::as_str)
-}
-
+/// What something is, and what it must be.
 fn is_not(is: Option<&str>, expected: &str) -> String {
     match is {
-        Some(is) => format!("is {is:?}, not {expected:?}"),
-        None => format!("is missing, not {expected:?}"),
+        Some(is) => format!("is {}, not {}", shown(is), shown(expected)),
+        None => format!("is missing, not {}", shown(expected)),
+    }
+}
+
+/// A text between quotation marks, not too long.
+fn shown(text: &str) -> String {
+    format!("{:?}", shortened(text, TEXT_CHARS_MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn however_long_what_a_service_says_a_difference_stays_readable() {
+        let endless = "x".repeat(100_000);
+        let mut found = Comparison::default();
+
+        found.differs(|| format!("group {:?}: externalId {}", endless, is_not(None, &endless)));
+
+        assert_eq!(found.told[0].chars().count(), TOLD_CHARS_MAX + 1);
+        assert!(is_not(Some(&endless), "short").ends_with("not \"short\""));
     }
 }

@@ -96,6 +96,8 @@ impl Stage {
             users: usize::try_from(people).unwrap_or(usize::MAX),
             groups: GROUPS,
             churn_percent: churn_percent(people),
+            // Waves are close enough together for people to watch.
+            apart: Duration::ZERO,
             concurrency: CONCURRENCY,
             dialect: Dialect::Entra,
         };
@@ -121,7 +123,7 @@ impl Stage {
     /// Everybody is pushed. Once that has settled, somebody is locked and equipment is uploaded.
     pub(super) async fn first_wave(&self, directory: &mut Tenant) -> Result<(), DemoError> {
         self.wave(directory, 1).await?;
-        self.settled().await?;
+        let settled = self.settled().await?;
         let accounts = self.operator.all(&format!("/tenants/{TENANT}/accounts")).await?;
         let mut roles: BTreeMap<String, u64> = BTreeMap::new();
         for account in &accounts {
@@ -129,15 +131,18 @@ impl Stage {
                 *roles.entry(role.to_owned()).or_default() += 1;
             }
         }
-        say(&words::first_roles(&roles))?;
+        say(&words::first_roles(&roles, settled))?;
         self.lock_somebody(&accounts).await?;
         self.hand_out_equipment(&accounts).await
     }
 
-    /// Locks an administrator; where there is none, somebody becomes one by it.
+    /// Locks an administrator; where there is none, somebody who has a role becomes one by it.
     async fn lock_somebody(&self, accounts: &[Value]) -> Result<(), DemoError> {
         let is_admin = |account: &&Value| account.get("role").is_some_and(|role| role == "admin");
-        let Some(account) = accounts.iter().find(is_admin).or_else(|| accounts.first()) else {
+        // Data that was kept has accounts of people who are gone.
+        let has_role = |account: &&Value| account.get("role").is_some_and(Value::is_string);
+        let chosen = accounts.iter().find(is_admin);
+        let Some(account) = chosen.or_else(|| accounts.iter().find(has_role)) else {
             return Ok(());
         };
         let id = account.get("id").and_then(Value::as_str).unwrap_or_default();
@@ -212,17 +217,18 @@ impl Stage {
         Ok(say(&words::wave(number, &events, requests, began.elapsed(), &self.settle))?)
     }
 
-    /// Waits until the newest wave has settled and its roles are decided; not for ever.
-    async fn settled(&self) -> Result<(), DemoError> {
+    /// Waits until the newest wave has settled and its roles are decided; not for ever. Answers
+    /// whether it has.
+    async fn settled(&self) -> Result<bool, DemoError> {
         let deadline = Instant::now() + SETTLED_WAIT_MAX;
         while Instant::now() < deadline {
             let page = self.operator.get(&format!("/tenants/{TENANT}/waves?limit=1")).await?;
             if page.pointer("/items/0/reconciled_at").is_some_and(Value::is_string) {
-                break;
+                return Ok(true);
             }
             tokio::time::sleep(POLL_REST).await;
         }
-        Ok(())
+        Ok(false)
     }
 
     /// A call about the tenant.

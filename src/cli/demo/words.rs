@@ -85,13 +85,18 @@ Within a wave changes come in no useful order, so no role follows at once: roles
     }
 }
 
-/// The first wave has settled.
-pub(super) fn first_roles(roles: &BTreeMap<String, u64>) -> String {
+/// The first wave has settled, or that takes longer than anybody waits.
+pub(super) fn first_roles(roles: &BTreeMap<String, u64>, settled: bool) -> String {
     let counts: Vec<String> = roles
         .iter()
         .map(|(role, count)| format!("{} {}", grouped(&count.to_string()), name(role)))
         .collect();
-    format!("The first wave has settled; everybody has a role: {}.\n", counts.join(", "))
+    let said = if settled {
+        "The first wave has settled; everybody has a role"
+    } else {
+        "The first wave has not settled yet; the roles so far"
+    };
+    format!("{said}: {}.\n", counts.join(", "))
 }
 
 /// A wave was sent.

@@ -1,12 +1,13 @@
 //! `slackwater simulate --replay`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
 
-use super::{in_full, runtime, write_json};
-use crate::cli::{Failed, print};
+use super::output::Json;
+use super::{in_full, number, runtime};
+use crate::cli::Failed;
 use crate::simulate::client::{self, Client, ClientOptions};
 use crate::simulate::measure::Measure;
 use crate::simulate::progress::Progress;
@@ -27,13 +28,8 @@ pub(super) struct ReplayOptions {
     speed: Speed,
     /// Copies of the recording that are sent side by side, each with names and ids of its own
     #[arg(long, value_name = "NUMBER", default_value_t = 1, requires = "recordings",
-          value_parser = copies)]
+          value_parser = number::<1, COPIES_MAX>)]
     multiply: usize,
-}
-
-fn copies(text: &str) -> Result<usize, String> {
-    let number = text.parse::<usize>().ok().filter(|number| (1..=COPIES_MAX).contains(number));
-    number.ok_or_else(|| format!("expected a number from 1 to {COPIES_MAX}"))
 }
 
 impl ReplayOptions {
@@ -44,11 +40,7 @@ impl ReplayOptions {
 }
 
 /// Sends recordings again, and tells what came of it.
-pub(super) fn run(
-    replay: ReplayOptions,
-    options: &Options,
-    json: Option<&Path>,
-) -> Result<(), Failed> {
+pub(super) fn run(replay: ReplayOptions, options: &Options, json: Json) -> Result<(), Failed> {
     let replay = replay::Options {
         recordings: replay.recordings,
         speed: replay.speed,
@@ -56,7 +48,7 @@ pub(super) fn run(
         concurrency: options.concurrency,
     };
     let replayed = runtime()?.block_on(send(&replay, options))?;
-    tell(&replayed, json)?;
+    json.tell(&replayed, &replayed.to_string())?;
     if replayed.is_same() {
         return Ok(());
     }
@@ -82,13 +74,4 @@ async fn send(replay: &replay::Options, options: &Options) -> Result<Replayed, F
     let client = client.map_err(|error| undone(&error))?;
     let replayed = replay::run(replay, Arc::new(client), &measure, &watch).await;
     replayed.map_err(|error| undone(&error))
-}
-
-/// Where standard output takes the JSON, people read the other one.
-fn tell(replayed: &Replayed, json: Option<&Path>) -> Result<(), Failed> {
-    let readable = replayed.to_string();
-    match json {
-        None => print(&readable),
-        Some(path) => write_json(replayed, &readable, path),
-    }
 }

@@ -63,8 +63,14 @@ impl Page<'_> {
     /// In a sentence, how it went.
     fn verdict(&self) -> (&'static str, &'static str) {
         match &self.report.verification {
+            _ if !self.report.broke_off.is_empty() => {
+                ("bad", "The simulation broke off before its end.")
+            }
             Some(Verification { differences: 1.., .. }) => {
                 ("bad", "What the service holds is not what was sent.")
+            }
+            _ if self.report.owed > 0 => {
+                ("bad", "Some writes failed and were not made up for: the service lacks them.")
             }
             Some(_) => ("ok", "The service holds exactly what was sent."),
             None if self.report.failures > 0 => ("warn", "Some requests failed for good."),

@@ -41,10 +41,21 @@ fn write_to(out: &mut String, report: &Report) -> fmt::Result {
             writeln!(out, "  {:>8}  {:<20}  {}", error.count, error.kind, error.example)?;
         }
     }
-    match &report.verification {
-        Some(verification) => verified(out, verification),
-        None => Ok(()),
+    if let Some(verification) = &report.verification {
+        verified(out, verification)?;
     }
+    not_done(out, report)
+}
+
+/// What is missing at the end.
+fn not_done(out: &mut String, report: &Report) -> fmt::Result {
+    if report.owed > 0 {
+        writeln!(out, "\n{} writes failed and are owed still", report.owed)?;
+    }
+    for why in &report.broke_off {
+        writeln!(out, "\nbroke off: {why}")?;
+    }
+    Ok(())
 }
 
 fn operations(out: &mut String, report: &Report) -> fmt::Result {
@@ -137,7 +148,21 @@ fn span(milliseconds: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::example;
     use super::*;
+
+    #[test]
+    fn what_is_owed_and_who_broke_off_is_said_at_the_end_also_where_nothing_was_verified() {
+        let mut report = example::report();
+        report.verification = None;
+        report.owed = 3;
+        report.broke_off = vec!["tenant 1 is in quarantine".to_owned()];
+
+        let text = write(&report);
+
+        let end = "\n3 writes failed and are owed still\n\nbroke off: tenant 1 is in quarantine\n";
+        assert!(text.ends_with(end), "{text}");
+    }
 
     #[test]
     fn differences_are_named_and_those_that_are_not_are_counted() {

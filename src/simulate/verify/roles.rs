@@ -11,7 +11,7 @@ use scim::casefold::fold;
 use super::Comparison;
 use crate::simulate::admin::{Admin, AdminError, Mapping, Settings};
 use crate::simulate::directory::{Directory, Person};
-use crate::simulate::perform::Links;
+use crate::simulate::links::Links;
 
 /// Reads the rules and all accounts, and compares.
 pub async fn compare(
@@ -82,7 +82,7 @@ impl<'a> Rules<'a> {
 /// same: it means the group that has it, or had it.
 fn meant(mapping: &Mapping, directory: &Directory, links: &Links) -> Option<usize> {
     if let Some(id) = &mapping.group_id {
-        return links.groups.iter().position(|link| link.as_deref() == Some(id));
+        return links.group_with(id);
     }
     let name = fold(mapping.group.as_deref()?);
     directory.groups.iter().position(|group| group.was_ever(|one| fold(one) == name))

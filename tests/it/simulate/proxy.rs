@@ -16,6 +16,8 @@ pub(crate) enum Does {
     Forward,
     /// Answers this status, and hands nothing on.
     Answer(u16),
+    /// Answers this status and this body, and hands nothing on.
+    Say(u16, &'static str),
     /// Hands it on, and answers 503 in place of what came back.
     LoseAnswer,
 }
@@ -100,6 +102,8 @@ async fn pass(
     let answer = if let Does::Answer(status) = does {
         let builder = Response::builder().status(status).header("retry-after", "1");
         builder.body(Body::empty()).unwrap()
+    } else if let Does::Say(status, body) = does {
+        Response::builder().status(status).body(Body::from(body)).unwrap()
     } else {
         let url = format!("{}{}", proxy.target, seen.path);
         let mut request = proxy.http.request(method, url).body(body);

@@ -59,40 +59,66 @@ pub(super) fn plan(plan: &Plan) -> Vec<PlanRow> {
         ("Groups of each", count(plan.groups)),
         ("Waves of each", count(plan.waves)),
         ("From wave to wave", milliseconds(plan.interval_ms)),
+        ("Between the halves of a move", format!("at most {}", milliseconds(plan.apart_ms))),
         ("Rate", rate),
         ("Churn", format!("{} of a hundred users in a wave", plan.churn_percent)),
+        ("Dialect", plan.dialect.unwrap_or("as each address says").to_owned()),
         ("Requests under way", format!("at most {} of each tenant", plan.concurrency)),
     ]
     .map(|(name, value)| PlanRow { name, value })
     .into()
 }
 
-/// The command that sends the same again. Tokens are not in it: a report is passed on.
+/// The command that sends the same again. Neither addresses nor tokens are in it, since a report is
+/// passed on; tokens come by the environment, since others can see a command line.
 pub(super) fn command(plan: &Plan) -> String {
-    let mut command = vec!["slackwater simulate".to_owned()];
-    for tenant in 0..plan.tenants.min(ENDPOINTS_SHOWN_MAX) {
-        command.push(format!("--endpoint \"$ENDPOINT_{tenant}\" --token \"$TOKEN_{tenant}\""));
-    }
-    if plan.tenants > ENDPOINTS_SHOWN_MAX {
-        command.push("…".to_owned());
-    }
-    command.push(format!(
-        "--users {} --groups {} --waves {} --interval {}ms",
-        plan.users,
-        plan.groups,
-        plan.waves,
-        plan.interval_ms.round()
-    ));
-    command.push(format!(
-        "--rate {} --churn {} --concurrency {} --seed {} --verify",
-        // 0 is as many as go.
-        plan.rate.unwrap_or_default(),
-        plan.churn_percent,
-        plan.concurrency,
-        plan.seed
-    ));
-    command.join(" \\\n  ")
+    let endpoints = match plan.tenants {
+        ..=1 => "--endpoint \"$ENDPOINT\"",
+        // One option for each of them.
+        _ => "$(printf -- '--endpoint %s ' $ENDPOINTS)",
+    };
+    let dialect = plan.dialect.map(|dialect| format!(" --dialect {dialect}")).unwrap_or_default();
+    [
+        "SLACKWATER_SIMULATE_TOKENS=\"$TOKENS\" slackwater simulate".to_owned(),
+        endpoints.to_owned(),
+        format!(
+            "--users {} --groups {} --waves {} --interval {}ms --apart {}ms",
+            plan.users,
+            plan.groups,
+            plan.waves,
+            plan.interval_ms.round(),
+            plan.apart_ms.round()
+        ),
+        format!(
+            "--rate {} --churn {} --concurrency {} --seed {}{dialect} --verify",
+            // 0 is as many as go.
+            plan.rate.unwrap_or_default(),
+            plan.churn_percent,
+            plan.concurrency,
+            plan.seed
+        ),
+    ]
+    .join(" \\\n  ")
 }
 
-/// Endpoints that the command spells out.
-const ENDPOINTS_SHOWN_MAX: usize = 10;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulate::report::example;
+
+    #[test]
+    fn the_command_says_everything_but_addresses_and_tokens() {
+        let plan = || example::report().plan;
+
+        let one = command(&Plan { tenants: 1, ..plan() });
+        let many = command(&Plan { tenants: 40, dialect: None, ..plan() });
+
+        let expected = "SLACKWATER_SIMULATE_TOKENS=\"$TOKENS\" slackwater simulate \\\n  \
+                        --endpoint \"$ENDPOINT\" \\\n  \
+                        --users 1000 --groups 40 --waves 2 --interval 20000ms --apart 5000ms \\\n  \
+                        --rate 25 --churn 4 --concurrency 5 --seed 42 --dialect entra --verify";
+        assert_eq!(one, expected);
+        assert!(many.contains("$(printf -- '--endpoint %s ' $ENDPOINTS)"));
+        assert!(!many.contains("--dialect") && !many.contains("--token"));
+    }
+}
