@@ -38,7 +38,7 @@ def collect(home, file):
         elements = (benchmark["throughput"] or {}).get("Elements")
         if elements:
             rate = elements / median * 1e9
-            name = f"{name}: {RATES[Path(file).stem]}"
+            name = f"{benchmark['group_id']}: {RATES[Path(file).stem]}"
             figures.append({"name": name, "size": size, "value": rate, "unit": ""})
     Path(file).write_text(json.dumps(figures, indent=1, ensure_ascii=False))
 

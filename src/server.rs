@@ -50,6 +50,8 @@ const CONNECTIONS_MAX: usize = 4_096;
 const HEAD_WAIT_MAX: Duration = Duration::from_secs(75);
 /// Bytes in the head of a request.
 const HEAD_BYTES_MAX: usize = 64 << 10;
+/// Bytes of a path that a log line shows.
+const LOGGED_PATH_BYTES_MAX: usize = 1 << 10;
 /// How long an answer may take. Entra gives up after 60 s.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(55);
 /// How long the loop rests when no connection can be accepted, as without file descriptors.
@@ -140,12 +142,15 @@ async fn metrics(State(app): State<App>) -> Answer {
 /// the outcome: method and path, never the query (filters hold names), headers or bodies.
 async fn respond(app: App, router: Router, mut request: Request) -> Answer {
     let started = Instant::now();
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let (area, operation) = (Area::of(&path), Operation::of(&method, &path).name());
+    let (method, path) = (request.method().clone(), logged(request.uri().path()));
+    let area = Area::of(request.uri().path());
+    let operation = Operation::of(&method, request.uri().path()).name();
     let _in_flight = UpDown::up(meters::in_flight());
     let id = RequestId::from_bytes(*uuid::Uuid::now_v7().as_bytes());
     request.extensions_mut().insert(id);
-    let tenant = area.tenant(&path).filter(|id| id.parse::<TenantId>().is_ok());
+    let tenant = area.tenant(request.uri().path());
+    let tenant = tenant.and_then(|id| id.parse::<TenantId>().ok());
+    let tenant = tenant.as_ref().map(TenantId::as_str);
     let span = tracing::info_span!(
         "request", request.id = %id, operation, tenant.id = tenant, http.status = Empty,
         otel.name = Empty, otel.kind = Empty,
@@ -181,7 +186,7 @@ async fn respond(app: App, router: Router, mut request: Request) -> Answer {
     );
     let (status, elapsed) = (made.status(), started.elapsed());
     meters::answered(area.name(), method_label(&method), operation, status, elapsed);
-    let (status, tenant) = (status.as_u16(), area.tenant(&path));
+    let status = status.as_u16();
     telemetry::otlp::answered(&span, status);
     let duration_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
     let _entered = span.enter();
@@ -195,6 +200,12 @@ async fn respond(app: App, router: Router, mut request: Request) -> Answer {
         _ => tracing::debug!(%method, path, tenant.id = tenant, status, duration_us, "answered"),
     }
     made
+}
+
+/// A path as log lines show it: whoever sends a long one must not fill them.
+fn logged(path: &str) -> String {
+    let end = path.floor_char_boundary(LOGGED_PATH_BYTES_MAX.min(path.len()));
+    path.get(..end).unwrap_or_default().to_owned()
 }
 
 /// Counts as one of something for as long as it is there.

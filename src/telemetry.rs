@@ -31,7 +31,8 @@ use self::otlp::Exporter;
 /// metrics: until then each takes memory.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
-/// Lines that wait to be written; what comes when there are as many is left out.
+/// Lines that wait to be written; what comes when there are as many is left out. A line holds a path
+/// of a kilobyte at most, so that they take some 25 MB.
 const LINES_MAX: usize = 16_384;
 
 /// Counts the lines that were left out.
@@ -49,7 +50,7 @@ pub enum LogFormat {
 }
 
 /// Starts logging, and sends spans to `exporter`. A second call changes nothing. Lines that wait are
-/// written when what this answers is dropped.
+/// written when what this answers is dropped, for a second at most.
 pub fn log(
     filter: &str,
     format: LogFormat,
@@ -65,9 +66,9 @@ pub fn log(
     let lines = tracing_subscriber::fmt::layer().with_writer(writer);
     let lines = match format {
         LogFormat::Json => {
-            // The innermost span alone: what is outside of a request's has nothing to say, and each
-            // one that is written is read and written again for each line.
-            let lines = lines.json().flatten_event(true).with_span_list(false);
+            // All spans once, from the outside in. The innermost would stand there twice, and each is
+            // read and written again for each line.
+            let lines = lines.json().flatten_event(true).with_current_span(false);
             lines.with_filter(filter).boxed()
         }
         LogFormat::Text => {

@@ -170,7 +170,7 @@ pub fn nothing() -> Answer {
     page::protect(refused.into_response())
 }
 
-/// The pages, for [`crate::server::router`].
+/// The pages, for the router of [`crate::server`].
 pub fn router(app: &App) -> Router<App> {
     routes().into_router(app).layer(middleware::map_response(async |answer| page::protect(answer)))
 }

@@ -170,7 +170,8 @@ pub(super) fn stop_signal() -> Result<watch::Receiver<bool>, Failed> {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        tracing::warn!("stopping at once");
+        // Not logged: the line would still wait when the process has ended.
+        eprintln!("slackwater: stopping at once");
         std::process::exit(1);
     });
     Ok(receiver)

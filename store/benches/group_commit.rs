@@ -20,7 +20,7 @@ use store::{Changeset, Reply, Store};
 use self::tenant::Tenant;
 
 /// Users that are there before.
-const USERS: usize = 10_000;
+const USERS: usize = 1_000;
 const BATCHES: [usize; 5] = [1, 8, 64, 256, 1_024];
 
 fn hand_in(tenant: &Tenant, changes: Vec<Changeset>) -> Vec<Reply> {
@@ -57,8 +57,8 @@ fn commit(tenant: &Tenant, transactions: u64, size: usize, next: &mut usize) -> 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     let mut group = criterion.benchmark_group("group commit");
-    group.sample_size(10).measurement_time(Duration::from_secs(8));
-    group.sampling_mode(SamplingMode::Flat);
+    group.sample_size(10).sampling_mode(SamplingMode::Flat);
+    group.warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(5));
     for size in BATCHES {
         let (tenant, mut next) = (Tenant::new(), USERS);
         tenant.fill(USERS);

@@ -161,7 +161,7 @@ async fn a_mass_change_waits_for_approval() {
         (&why["withheld"]["reason"], &why["withheld"]["hold"]),
         (&json!("held"), &json!(id))
     );
-    assert!(server.home.logs().contains("a mass change of roles waits for an operator"));
+    server.home.logs_with("a mass change of roles waits for an operator").await;
     let health = admin.get("/tenants/acme/health").await.expect(200).json();
     assert_eq!((&health["status"], &health["holds"]), (&json!("attention"), &json!([id])));
 

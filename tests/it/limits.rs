@@ -361,3 +361,30 @@ async fn a_patch_that_cannot_be_read_changes_nothing() {
         .expect_scim_error(400, None);
     assert_eq!(scim.get(&path).await.fingerprint(), before);
 }
+
+#[tokio::test]
+async fn head_answers_as_get_does_without_a_body_and_the_connection_goes_on() {
+    let server = Server::start().await;
+    let scim = server.tenant("acme", "1s").await;
+    let id = scim.post("/Users", &user("ada")).await.expect(201).id();
+    let (base, token) = (scim.endpoint.strip_prefix(&server.url).unwrap(), &scim.token);
+    let mut stream = TcpStream::connect(server.url.strip_prefix("http://").unwrap()).await.unwrap();
+
+    let mut answers = String::new();
+    for (method, path, end) in [
+        ("HEAD", format!("/Users/{id}"), ""),
+        ("HEAD", "/Users".to_owned(), ""),
+        ("HEAD", "/Users/nobody".to_owned(), ""),
+        ("GET", format!("/Users/{id}"), "Connection: close\r\n"),
+    ] {
+        let head = format!(
+            "{method} {base}{path} HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {token}\r\n{end}\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+    }
+    stream.read_to_string(&mut answers).await.unwrap();
+
+    let statuses: Vec<&str> = answers.split("HTTP/1.1 ").skip(1).map(|one| &one[..3]).collect();
+    assert_eq!(statuses, ["200", "200", "404", "200"], "{answers}");
+    assert_eq!(answers.matches("\"userName\":\"ada\"").count(), 1, "{answers}");
+}

@@ -94,7 +94,7 @@ const REQUESTS: usize = 41;
 #[tokio::test]
 async fn the_same_statuses_and_accounts_come_of_it() {
     let server = Server::start().await;
-    let (acme, scratch) = (server.tenant("acme", "1s").await, server.tenant("scratch", "1s").await);
+    let (acme, scratch) = (server.tenant("acme", "4s").await, server.tenant("scratch", "4s").await);
     for tenant in ["acme", "scratch"] {
         with_roles(server.admin(), tenant).await;
     }
@@ -114,7 +114,7 @@ async fn the_same_statuses_and_accounts_come_of_it() {
 #[tokio::test]
 async fn copies_do_not_get_into_each_others_way() {
     let server = Server::start().await;
-    let (acme, scratch) = (server.tenant("acme", "1s").await, server.tenant("scratch", "1s").await);
+    let (acme, scratch) = (server.tenant("acme", "4s").await, server.tenant("scratch", "4s").await);
     push(&acme).await;
     let file = download(server.admin(), &server.home, REQUESTS).await;
 
@@ -132,7 +132,7 @@ async fn copies_do_not_get_into_each_others_way() {
 #[tokio::test]
 async fn another_status_than_recorded_is_told_and_ends_with_1() {
     let server = Server::start().await;
-    let (acme, scratch) = (server.tenant("acme", "1s").await, server.tenant("scratch", "1s").await);
+    let (acme, scratch) = (server.tenant("acme", "4s").await, server.tenant("scratch", "4s").await);
     push(&acme).await;
     let file = download(server.admin(), &server.home, REQUESTS).await;
     // Somebody has the name already.

@@ -14,7 +14,7 @@ use prost::Message as _;
 use reqwest::Method;
 use tokio::net::TcpListener;
 
-use crate::server::{Home, OPERATOR_TOKEN, Server, eventually, user};
+use crate::server::{Home, OPERATOR_TOKEN, Server, user};
 
 /// A span as it arrived.
 #[derive(Debug, Clone)]
@@ -143,12 +143,7 @@ async fn logs_for_people_stay_one_event_a_line() {
 
     scim.delete("/Users/no%0Asuch%1b[31muser").await.expect(404);
 
-    eventually("log line", || async {
-        let logs = home.logs();
-        if logs.contains("no%0Asuch") { Ok(()) } else { Err(logs) }
-    })
-    .await;
-    let logs = home.logs();
+    let logs = home.logs_with("no%0Asuch").await;
     let lines: Vec<&str> = logs.lines().filter(|line| line.contains("answered")).collect();
     assert!(!lines.is_empty(), "{logs}");
     for line in lines {

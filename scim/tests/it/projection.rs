@@ -91,3 +91,18 @@ fn the_two_lists_exclude_each_other() {
     let none = Projection::parse(ResourceType::User, Some(" "), Some(",")).unwrap();
     assert!(none.is_default());
 }
+
+#[test]
+fn all_but_one_attribute_is_told_from_all_other_projections() {
+    let of_groups = |attributes: Option<&str>, excluded: Option<&str>| {
+        Projection::parse(ResourceType::Group, attributes, excluded).unwrap().is_all_but("members")
+    };
+
+    for excluded in ["members", "MEMBERS", " members , members "] {
+        assert!(of_groups(None, Some(excluded)), "{excluded}");
+    }
+    for excluded in ["", "members.value", "members,meta", "displayName", "id", "urn:x:y:z"] {
+        assert!(!of_groups(None, Some(excluded)), "{excluded}");
+    }
+    assert!(!of_groups(Some("members"), None) && !of_groups(None, None));
+}

@@ -178,7 +178,7 @@ impl Part {
         failed.map_or(Ok(()), |error: ReadError| Err(error.into()))
     }
 
-    /// The resources that an index names; each is examined like any other.
+    /// The resources that an index names.
     fn look_up(
         &self,
         renderer: &Renderer<'_>,

@@ -103,8 +103,8 @@ impl Check<'_> {
                 match self.snapshot.request_bodies(tenant, block) {
                     Ok(Some(bodies)) if facts.fits(&bodies) => {}
                     Ok(_) => self.problem(Table::Requests, key, "its bodies are missing"),
-                    // Told of at its own place.
-                    Err(_) => {}
+                    // A piece of them is missing, or damaged, which is told of at its own place too.
+                    Err(_) => self.problem(Table::Requests, key, "its bodies cannot be read"),
                 }
             }
             Some(&PART_BODIES) => {

@@ -4,6 +4,7 @@ use access::Event;
 
 use super::*;
 use crate::conformance::fixture::{Fixture, add, group, new_group, record, user, value};
+use crate::conformance::requests::{exchange, large_exchanges, put};
 use crate::key;
 use crate::memory::MemoryStore;
 use crate::record::seal;
@@ -21,12 +22,9 @@ fn filled() -> (MemoryStore, TenantKey) {
     let told = Event::account(access::EventType::AccountUpdated, user(1));
     acme.apply([Operation::Tell(told.clone()), Operation::Tell(told)]);
     acme.apply([Operation::Mark(Marked::Group(group(2)))]);
-    crate::conformance::requests::put(
-        &acme,
-        1,
-        &[crate::conformance::requests::exchange(1, NAME)],
-        0,
-    );
+    // One block in one piece, and one whose bodies take some.
+    let small = put(&acme, 1, &[exchange(1, NAME)], 0);
+    put(&acme, 2, &large_exchanges(), small.written());
     let tenant = acme.tenant;
     (store, tenant)
 }

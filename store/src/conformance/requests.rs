@@ -39,6 +39,14 @@ pub(crate) fn exchange(number: u8, user_name: &str) -> Recorded {
     .redacted()
 }
 
+/// Exchanges whose bodies take some rows: hashes, since what repeats itself packs well.
+pub(crate) fn large_exchanges() -> Vec<Recorded> {
+    let text = |seed: u8| -> String {
+        (0..2_000).map(|n| name_hash(&format!("{seed} {n}")).to_string()).collect()
+    };
+    (1..=16).map(|number| exchange(number, &text(number))).collect()
+}
+
 /// Puts a block.
 pub(crate) fn put(
     acme: &Fixture<'_>,
@@ -104,10 +112,7 @@ pub fn a_block_tells_what_it_cannot_hold(store: &dyn Store) {
 /// Bodies that fill many rows are read back as one, and go as one.
 pub fn large_bodies_are_read_back_and_taken_away(store: &dyn Store) {
     let acme = Fixture::new(store, "acme");
-    // Hashes, since what repeats itself packs well.
-    let random = |seed: u64| (0..2_000).map(move |n| name_hash(&format!("{seed} {n}")).to_string());
-    let records: Vec<Recorded> =
-        (1..=16).map(|n| exchange(n, &random(u64::from(n)).collect::<String>())).collect();
+    let records = large_exchanges();
     let block = put(&acme, 1, &records, 0);
     let next = put(&acme, 2, &records[..1], block.written());
     assert!(block.bytes() > 4 * crate::requests::PIECE_BYTES as u64, "{}", block.bytes());

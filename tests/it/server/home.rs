@@ -30,6 +30,16 @@ impl Home {
         self.0.path().join(name)
     }
 
+    /// The same, as soon as this is among it: a line may be written after the answer that it tells
+    /// of. What happened before that line has been written, too.
+    pub(crate) async fn logs_with(&self, text: &str) -> String {
+        super::eventually(text, || async {
+            let logs = self.logs();
+            if logs.contains(text) { Ok(logs) } else { Err(logs) }
+        })
+        .await
+    }
+
     /// What the servers wrote to standard error.
     pub(crate) fn logs(&self) -> String {
         let bytes = std::fs::read(self.path("stderr.log")).unwrap_or_default();

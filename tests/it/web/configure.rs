@@ -125,7 +125,7 @@ async fn a_token_made_with_the_form_appears_once_and_opens_the_tenant() {
     for page in [CONFIGURE, "/tenants/acme/configure"] {
         assert!(!browser.get(page).await.text.contains(&token));
     }
-    let log = server.home.logs();
+    let log = server.home.logs_with(&path).await;
     assert!(!log.contains(&token), "{log}");
 
     let bad = [("label", "x"), ("expires_in", "soon")];
