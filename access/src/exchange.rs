@@ -1,23 +1,25 @@
 //! An exchange: one request of the directory, and what it got.
 //!
-//! [`Captured`] is the raw material, of which nothing may be kept or shown; [`Captured::redacted`]
-//! makes a [`Recorded`] of it, which may. What it is about is read off the text where it stands
+//! [`Captured`] is the raw material, of which nothing may be kept or shown; it borrows what it is made
+//! of, and a [`Batch`] holds many. [`Captured::redacted`] makes a [`Recorded`] of it, which may. What it is about is read off the text where it stands
 //! instead of by parsing: there are thousands a second.
 //!
 //! Not here: where records are kept (`store`), when they are written (`actors`).
 
 mod about;
+mod batch;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
-use bytes::Bytes;
 use jiff::Timestamp;
 use scim::casefold::fold;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
+pub use self::batch::Batch;
 use crate::id::{RequestId, TokenId, WaveId};
 use crate::redact::{Body, KeptBody, Omitted, Redactor};
 
@@ -33,52 +35,55 @@ const PATH_BYTES_MAX: usize = 1 << 10;
 const QUERY_BYTES_MAX: usize = 4 << 10;
 const USER_AGENT_BYTES_MAX: usize = 256;
 const LABEL_BYTES_MAX: usize = 256;
+/// Bytes that an exchange takes beside its texts and bodies, about.
+const OVERHEAD_BYTES: usize = 512;
 
 /// A request and its answer, as they came and went. Holds secrets: it is neither kept nor shown.
-pub struct Captured {
+#[derive(Clone)]
+pub struct Captured<'a> {
     /// The request.
     pub id: RequestId,
     /// When it came.
     pub at: Timestamp,
     /// Its method.
-    pub method: String,
+    pub method: &'a str,
     /// Its path behind the tenant, as it was sent.
-    pub path: String,
+    pub path: &'a str,
     /// Its query.
-    pub query: Option<String>,
+    pub query: Option<&'a str>,
     /// Who it said that it is.
-    pub user_agent: Option<String>,
+    pub user_agent: Option<&'a str>,
     /// The token that it came with.
-    pub presented: String,
+    pub presented: &'a str,
     /// Which token that is, and what people call it.
-    pub token: Option<(TokenId, String)>,
+    pub token: Option<(TokenId, &'a str)>,
     /// The wave that it belongs to.
     pub wave: Option<WaveId>,
     /// Its body, if it has one.
-    pub request: Option<CapturedBody>,
+    pub request: Option<CapturedBody<'a>>,
     /// The status of the answer; none if there was no answer.
     pub status: Option<u16>,
     /// From its arrival to the answer.
     pub duration: Duration,
     /// The body of the answer, if it has one.
-    pub answer: Option<CapturedBody>,
+    pub answer: Option<CapturedBody<'a>>,
 }
 
 /// A body, or its beginning.
-pub struct CapturedBody {
+#[derive(Clone, Copy)]
+pub struct CapturedBody<'a> {
     /// What is held of it; none if it was not read.
-    held: Option<Bytes>,
+    held: Option<&'a [u8]>,
     /// Bytes that it has, as far as is known.
     size: u64,
 }
 
-impl CapturedBody {
-    /// A body of which `kept_max` bytes are going to be kept. A large one is not held on to.
-    pub fn of(body: &Bytes, kept_max: usize) -> Self {
+impl<'a> CapturedBody<'a> {
+    /// A body of which `kept_max` bytes are going to be kept. A large one is not held as a whole.
+    pub fn of(body: &'a [u8], kept_max: usize) -> Self {
         let is_large = body.len() > HELD_BYTES_MAX;
         let start = body.get(..kept_max.min(body.len())).unwrap_or_default();
-        let held = if is_large { Bytes::copy_from_slice(start) } else { body.clone() };
-        Self { held: Some(held), size: body.len() as u64 }
+        Self { held: Some(if is_large { start } else { body }), size: body.len() as u64 }
     }
 
     /// A body that was refused before it was read.
@@ -86,21 +91,28 @@ impl CapturedBody {
         Self { held: None, size }
     }
 
-    /// Bytes that are held.
-    pub fn held_bytes(&self) -> usize {
-        self.held.as_ref().map_or(0, Bytes::len)
+    fn held_bytes(&self) -> usize {
+        self.held.map_or(0, <[u8]>::len)
     }
 }
 
 /// A request and its answer, as they are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recorded {
+pub struct Recorded<'a> {
     /// What is known of them.
     pub facts: Exchange,
     /// What is kept of the request's body.
-    pub request: String,
+    pub request: Cow<'a, str>,
     /// What is kept of the answer's body.
-    pub answer: String,
+    pub answer: Cow<'a, str>,
+}
+
+impl Recorded<'_> {
+    /// The same, with texts of its own.
+    pub fn into_owned(self) -> Recorded<'static> {
+        let own = |text: Cow<'_, str>| text.into_owned().into();
+        Recorded { facts: self.facts, request: own(self.request), answer: own(self.answer) }
+    }
 }
 
 /// What is known of a request and its answer.
@@ -224,44 +236,43 @@ impl Exchange {
     }
 }
 
-impl Captured {
-    /// Bytes that are held until it is redacted, about.
-    pub fn held_bytes(&self) -> usize {
+impl<'a> Captured<'a> {
+    /// Bytes of it, about. Whatever a client chooses the length of counts: nothing is cut before it
+    /// is redacted, since half a secret would not be found any more.
+    pub fn bytes(&self) -> usize {
         let bodies = [&self.request, &self.answer].into_iter().flatten();
-        // Nothing is cut before it is redacted: half a secret would not be found any more.
-        let texts = [&self.query, &self.user_agent].into_iter().flatten();
-        512 + self.path.len()
-            + self.method.len()
+        let texts = [Some(self.method), Some(self.path), self.query, self.user_agent];
+        let label = self.token.map_or(0, |(_, label)| label.len());
+        OVERHEAD_BYTES
             + self.presented.len()
-            + texts.map(String::len).sum::<usize>()
+            + label
+            + texts.into_iter().flatten().map(str::len).sum::<usize>()
             + bodies.map(CapturedBody::held_bytes).sum::<usize>()
     }
 
     /// What may be kept of it.
-    pub fn redacted(self) -> Recorded {
-        let mut redactor = Redactor::new(Some(self.presented.as_str()));
+    pub fn redacted(&self, redactor: &mut Redactor) -> Recorded<'a> {
+        redactor.begin(self.presented);
         // What was done had been understood as JSON; what was refused may be anything.
         let was_done = self.status.is_some_and(|status| status < 400);
-        let (request, request_facts) =
-            body(&mut redactor, self.request.as_ref(), was_done, REQUEST_BYTES_MAX);
-        let (answer, answer_facts) =
-            body(&mut redactor, self.answer.as_ref(), true, ANSWER_BYTES_MAX);
-        let query = self.query.as_deref().filter(|query| !query.is_empty());
+        let (request, request_facts) = body(redactor, self.request, was_done, REQUEST_BYTES_MAX);
+        let (answer, answer_facts) = body(redactor, self.answer, true, ANSWER_BYTES_MAX);
+        let query = self.query.filter(|query| !query.is_empty());
         let query = query.map(|query| cut(redactor.query(query), QUERY_BYTES_MAX));
         let (token, token_label) = self.token.unzip();
         let mut facts = Exchange {
             id: self.id,
             at: self.at,
-            method: cut(redactor.text(&self.method), 32),
-            path: cut(redactor.path(&self.path), PATH_BYTES_MAX),
+            method: cut(redactor.text(self.method), 32),
+            path: cut(redactor.path(self.path), PATH_BYTES_MAX),
             query,
             status: self.status,
             duration_us: u64::try_from(self.duration.as_micros()).unwrap_or(u64::MAX),
             user_agent: self
                 .user_agent
-                .map(|agent| cut(redactor.text(&agent), USER_AGENT_BYTES_MAX)),
+                .map(|agent| cut(redactor.text(agent), USER_AGENT_BYTES_MAX)),
             token,
-            token_label: token_label.map(|label| cut(label, LABEL_BYTES_MAX)),
+            token_label: token_label.map(|label| cut(label.to_owned(), LABEL_BYTES_MAX)),
             wave: self.wave,
             resource_type: None,
             resource: None,
@@ -275,22 +286,21 @@ impl Captured {
             answer: answer_facts,
             names: Vec::new(),
         };
-        about::complete(&mut facts, &request, &answer, &redactor);
+        about::complete(&mut facts, &request, &answer, redactor);
         Recorded { facts, request, answer }
     }
 }
 
-fn body(
+fn body<'a>(
     redactor: &mut Redactor,
-    captured: Option<&CapturedBody>,
+    captured: Option<CapturedBody<'a>>,
     is_json: bool,
     bytes_max: usize,
-) -> (String, BodyFacts) {
+) -> (Cow<'a, str>, BodyFacts) {
     let Some(CapturedBody { held, size }) = captured else { return Default::default() };
-    let size = *size;
-    let Some(bytes) = held.as_deref() else {
+    let Some(bytes) = held else {
         let omitted = Some(Omitted::NotRead);
-        return (String::new(), BodyFacts { size, omitted, ..BodyFacts::default() });
+        return (Cow::default(), BodyFacts { size, omitted, ..BodyFacts::default() });
     };
     if bytes.is_empty() {
         return Default::default();
@@ -299,11 +309,11 @@ fn body(
     match redactor.body(Body { bytes, is_whole, is_json }, bytes_max) {
         Ok(KeptBody { text, is_cut, is_redacted }) => {
             let kept = u32::try_from(text.len()).unwrap_or(u32::MAX);
-            (text.into_owned(), BodyFacts { size, kept, is_cut, is_redacted, omitted: None })
+            (text, BodyFacts { size, kept, is_cut, is_redacted, omitted: None })
         }
         Err(omitted) => {
             let omitted = Some(omitted);
-            (String::new(), BodyFacts { size, omitted, ..BodyFacts::default() })
+            (Cow::default(), BodyFacts { size, omitted, ..BodyFacts::default() })
         }
     }
 }

@@ -18,6 +18,7 @@ mod scan;
 #[cfg(test)]
 mod tests;
 
+use memchr::memmem::Finder;
 use serde_json::Value;
 
 use self::scan::{escapes_ascii, has_word, is_plain};
@@ -85,19 +86,37 @@ pub struct Body<'a> {
     pub is_json: bool,
 }
 
-/// Takes the secrets out of one request and its answer; the request comes first.
-#[derive(Debug, Default)]
+/// Takes the secrets out of one request and its answer, and then of the next; of each, the request
+/// comes first.
+#[derive(Default)]
 pub struct Redactor {
     /// What must not be seen anywhere.
-    known: Vec<String>,
+    known: Vec<Known>,
+}
+
+/// A secret, ready to be looked for.
+struct Known {
+    finder: Finder<'static>,
+    /// Whether JSON writes it as it is, and in no other way.
+    is_plain: bool,
 }
 
 impl Redactor {
     /// For a request that came with this token.
     pub fn new(presented: Option<&str>) -> Self {
         let mut redactor = Self::default();
-        redactor.learn(presented.unwrap_or_default());
+        redactor.begin(presented.unwrap_or_default());
         redactor
+    }
+
+    /// Forgets the request before, and begins with one that came with this token: mostly the same
+    /// one, since a directory has one.
+    pub(crate) fn begin(&mut self, presented: &str) {
+        self.known.truncate(1);
+        if self.known.first().is_none_or(|known| known.finder.needle() != presented.as_bytes()) {
+            self.known.clear();
+            self.learn(presented);
+        }
     }
 
     /// A body, at most `bytes_max` of it.
@@ -177,22 +196,26 @@ impl Redactor {
     fn learn(&mut self, secret: &str) {
         if secret.len() >= KNOWN_BYTES_MIN
             && self.known.len() < KNOWN_MAX
-            && !self.known.iter().any(|known| known == secret)
+            && !self.known.iter().any(|known| known.finder.needle() == secret.as_bytes())
         {
-            self.known.push(secret.to_owned());
+            let is_plain =
+                secret.bytes().all(|byte| matches!(byte, b' '..=b'~') && !b"\"\\/".contains(&byte));
+            self.known.push(Known { finder: Finder::new(secret).into_owned(), is_plain });
         }
     }
 
     fn holds_known(&self, text: &str) -> bool {
-        self.known.iter().any(|known| text.contains(known.as_str()))
+        self.known.iter().any(|known| known.finder.find(text.as_bytes()).is_some())
     }
 
     /// Whether JSON may have a secret in it that is known, also as JSON would write it.
     fn may_hold_known(&self, json: &[u8]) -> bool {
-        self.known.iter().any(|known| {
-            let plain =
-                known.bytes().all(|byte| matches!(byte, b' '..=b'~') && !b"\"\\/".contains(&byte));
-            !plain || memchr::memmem::find(json, known.as_bytes()).is_some()
-        })
+        self.known.iter().any(|known| !known.is_plain || known.finder.find(json).is_some())
+    }
+}
+
+impl std::fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Redactor({} secrets)", self.known.len())
     }
 }

@@ -18,9 +18,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use access::exchange::{Captured, Recorded};
+use access::exchange::{Batch, Captured};
+use access::redact::Redactor;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use store::requests::{BlockId, SealedBlock};
+use store::requests::{BlockId, Packer, SealedBlock};
 use store::{Changeset, Operation, ReadError};
 use tokio::task::AbortHandle;
 
@@ -74,9 +75,15 @@ impl Default for Recorder {
     }
 }
 
+/// Requests that are held, in batches of which each will be a block. Their bodies are copied there:
+/// held as they came, they would hold on to the buffers that connections are read into.
 #[derive(Default)]
 struct Held {
-    records: VecDeque<Captured>,
+    /// The last one is being filled.
+    batches: VecDeque<Batch>,
+    /// Emptied ones, to be filled again.
+    spare: Vec<Batch>,
+    records: usize,
     bytes: usize,
     /// What the actor has been asked for.
     asked: Asked,
@@ -94,7 +101,7 @@ enum Asked {
 
 impl std::fmt::Debug for Held {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Held({} requests, {} bytes)", self.records.len(), self.bytes)
+        write!(f, "Held({} requests, {} bytes)", self.records, self.bytes)
     }
 }
 
@@ -107,23 +114,23 @@ struct Written {
     unwritten: Vec<Arc<SealedBlock>>,
     /// Bytes that were written since it was last looked whether there are too many.
     since_trim: u64,
+    packing: Packing,
 }
 
 impl Recorder {
     /// Leaves a request to be written down. Answers whether there was room for it.
-    pub fn record(&self, captured: Captured) -> bool {
-        let bytes = captured.held_bytes();
+    pub fn record(&self, captured: &Captured<'_>) -> bool {
+        let bytes = captured.bytes();
         let ask = {
             let mut held = self.held();
-            let is_full = held.records.len() >= HELD_RECORDS_MAX
+            let is_full = held.records >= HELD_RECORDS_MAX
                 || held.bytes.saturating_add(bytes) > HELD_BYTES_MAX;
             if is_full {
                 drop(held);
                 self.drop_requests(1);
                 return false;
             }
-            held.bytes = held.bytes.saturating_add(bytes);
-            held.records.push_back(captured);
+            held.put(captured);
             held.ask()
         };
         self.ask(ask);
@@ -143,7 +150,7 @@ impl Recorder {
 
     /// Requests that are held.
     pub fn held_requests(&self) -> usize {
-        self.held().records.len()
+        self.held().records
     }
 
     pub(crate) fn set_actor(&self, actor: Option<ActorRef<RecorderMessage>>) {
@@ -196,10 +203,10 @@ impl Recorder {
 impl Held {
     /// What the actor is to be asked for now, if it has not been already.
     fn ask(&mut self) -> Asked {
-        let is_enough = self.records.len() >= BLOCKS_AT_ONCE * BLOCK_RECORDS_MAX
+        let is_enough = self.records >= BLOCKS_AT_ONCE * BLOCK_RECORDS_MAX
             || self.bytes >= BLOCKS_AT_ONCE * BLOCK_BYTES_MAX;
         let wanted = match self.asked {
-            _ if self.records.is_empty() => Asked::Nothing,
+            _ if self.records == 0 => Asked::Nothing,
             Asked::Nothing | Asked::InTime if is_enough => Asked::Now,
             Asked::Nothing => Asked::InTime,
             Asked::InTime | Asked::Now => return Asked::Nothing,
@@ -210,18 +217,40 @@ impl Held {
         wanted
     }
 
-    /// Takes the oldest, at most a block of them.
-    fn take(&mut self) -> Vec<Captured> {
-        let (mut taken, mut bytes) = (Vec::new(), 0_usize);
-        while taken.len() < BLOCK_RECORDS_MAX && bytes < BLOCK_BYTES_MAX {
-            let Some(captured) = self.records.pop_front() else { break };
-            let own = captured.held_bytes();
-            bytes = bytes.saturating_add(own);
-            self.bytes = self.bytes.saturating_sub(own);
-            taken.push(captured);
+    fn put(&mut self, captured: &Captured<'_>) {
+        let has_room =
+            |batch: &Batch| batch.len() < BLOCK_RECORDS_MAX && batch.bytes() < BLOCK_BYTES_MAX;
+        if !self.batches.back().is_some_and(has_room) {
+            self.batches.push_back(self.spare.pop().unwrap_or_default());
         }
+        if let Some(batch) = self.batches.back_mut() {
+            batch.add(captured);
+            self.records = self.records.saturating_add(1);
+            self.bytes = self.bytes.saturating_add(captured.bytes());
+        }
+    }
+
+    /// Takes the oldest, as many as are written at once.
+    fn take(&mut self) -> Vec<Batch> {
+        let count = self.batches.len().min(BLOCKS_AT_ONCE);
+        let taken: Vec<Batch> = self.batches.drain(..count).collect();
+        self.records = self.records.saturating_sub(taken.iter().map(Batch::len).sum());
+        self.bytes = self.bytes.saturating_sub(taken.iter().map(Batch::bytes).sum());
         taken
     }
+
+    /// Takes back what was packed.
+    fn keep(&mut self, batches: Vec<Batch>) {
+        self.spare.extend(batches);
+        self.spare.truncate(BLOCKS_AT_ONCE);
+    }
+}
+
+/// What makes blocks of batches.
+#[derive(Debug, Default)]
+struct Packing {
+    redactor: Redactor,
+    packer: Packer,
 }
 
 /// Writes down all that is held.
@@ -232,14 +261,15 @@ pub(crate) async fn write(shared: &Shared) -> Result<(), ChangeError> {
         if written.unwritten.is_empty() {
             // Whatever can be refused is asked for before anything is taken.
             let before = written_before(shared, &mut written)?;
-            let taken: Vec<Vec<Captured>> = {
-                let mut held = recorder.held();
-                let blocks = std::iter::repeat_with(|| held.take()).take(BLOCKS_AT_ONCE);
-                blocks.take_while(|block| !block.is_empty()).collect()
-            };
-            let count = taken.iter().map(Vec::len).sum();
-            let packed = pack(shared, before, taken).await;
-            written.unwritten = packed.inspect_err(|_| recorder.drop_requests(count))?;
+            let taken = recorder.held().take();
+            let count = taken.iter().map(Batch::len).sum();
+            let packed = pack(shared, &mut written, before, taken).await;
+            packed.inspect_err(|_| recorder.drop_requests(count))?;
+            // Buffers are worth keeping while there is much to pack; a tenant at rest has none.
+            if count < BLOCK_RECORDS_MAX {
+                recorder.held().spare = Vec::new();
+                written.packing = Packing::default();
+            }
         }
         let Some(last) = written.unwritten.last() else { return Ok(()) };
         let (id, bytes) = (last.id(), last.written());
@@ -275,21 +305,32 @@ fn written_before(
 /// Takes out what is secret and makes blocks, away from those who answer requests.
 async fn pack(
     shared: &Shared,
-    (newest, bytes): (Option<BlockId>, u64),
-    taken: Vec<Vec<Captured>>,
-) -> Result<Vec<Arc<SealedBlock>>, ChangeError> {
+    written: &mut Written,
+    (mut newest, mut bytes): (Option<BlockId>, u64),
+    mut taken: Vec<Batch>,
+) -> Result<(), ChangeError> {
     let now = shared.clock.now();
+    let mut packing = std::mem::take(&mut written.packing);
     let packed = tokio::task::spawn_blocking(move || {
-        let (mut newest, mut bytes) = (newest, bytes);
-        let blocks = taken.into_iter().map(|taken| {
-            let records: Vec<Recorded> = taken.into_iter().map(Captured::redacted).collect();
-            let block = SealedBlock::new(BlockId::new(now, newest), &records, bytes)?;
+        let Packing { redactor, packer } = &mut packing;
+        let blocks = taken.iter_mut().map(|batch| {
+            for captured in batch.iter() {
+                packer.add(&captured.redacted(redactor))?;
+            }
+            batch.clear();
+            let block = packer.seal(BlockId::new(now, newest), bytes)?;
             (newest, bytes) = (Some(block.id()), block.written());
             Ok(Arc::new(block))
         });
-        blocks.collect::<Result<Vec<_>, ReadError>>()
+        let blocks = blocks.collect::<Result<Vec<_>, ReadError>>()?;
+        Ok::<_, ReadError>((blocks, taken, packing))
     });
-    Ok(packed.await.map_err(|_| ChangeError::unavailable("requests could not be packed"))??)
+    let packed = packed.await.map_err(|_| ChangeError::unavailable("requests could not be packed"));
+    let (blocks, emptied, packing) = packed??;
+    shared.recorder.held().keep(emptied);
+    written.unwritten = blocks;
+    written.packing = packing;
+    Ok(())
 }
 
 /// The actor; see the module.

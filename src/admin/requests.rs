@@ -8,6 +8,7 @@ mod download;
 pub(crate) mod explain;
 mod find;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -328,9 +329,9 @@ impl From<Exchange> for ShownRequest {
 }
 
 impl ShownBody {
-    fn new(facts: &BodyFacts, text: String) -> Self {
+    fn new(facts: &BodyFacts, text: Cow<'_, str>) -> Self {
         let BodyFacts { size, is_cut, is_redacted, omitted, .. } = *facts;
-        let text = Some(text).filter(|text| !text.is_empty());
+        let text = Some(text.into_owned()).filter(|text| !text.is_empty());
         Self { size, text, is_cut, is_redacted, omitted }
     }
 }

@@ -1,5 +1,5 @@
-//! Capturing a request and its answer for the request record, at the price of a few small copies:
-//! bodies are shared, and nothing is parsed, packed or written here.
+//! Capturing a request and its answer for the request record, at the price of one copy of each:
+//! nothing is parsed, packed or written here.
 //!
 //! What is captured holds secrets until the recorder has taken them out; nothing else sees it.
 
@@ -7,11 +7,12 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use access::exchange::{ANSWER_BYTES_MAX, Captured, CapturedBody, REQUEST_BYTES_MAX};
-use access::{Author, RequestId, WaveId};
+use access::{Author, RequestId, TokenId, WaveId};
 use actors::shared::Shared;
 use axum::body::Body;
 use axum::http::header::{CONTENT_LENGTH, USER_AGENT};
 use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method, StatusCode, Uri};
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::body::Body as _;
@@ -60,11 +61,17 @@ impl Arrival {
 /// it took too long or the client went away, is recorded without an answer.
 pub(super) struct Capture {
     shared: Arc<Shared>,
+    id: RequestId,
     arrival: Arrival,
+    method: Method,
+    uri: Uri,
+    user_agent: Option<HeaderValue>,
+    presented: String,
+    token: Option<(TokenId, String)>,
     seen: Seen,
     unread: u64,
-    /// None once it was left with the recorder.
-    captured: Option<Captured>,
+    status: Option<StatusCode>,
+    answer: Bytes,
 }
 
 impl Capture {
@@ -79,27 +86,22 @@ impl Capture {
         if !app.records_requests() {
             return None;
         }
-        let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
-        let path = super::behind_prefix(parts.uri.path()).unwrap_or_default();
-        let path = path.trim_start_matches('/');
-        let captured = Captured {
+        let unread = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+        let label = || author.label.clone().unwrap_or_default();
+        Some(Self {
+            shared: Arc::clone(shared),
             id: parts.extensions.get::<RequestId>().copied()?,
-            at: arrival.0,
-            method: parts.method.as_str().to_owned(),
-            path: path.find('/').and_then(|at| path.get(at..)).unwrap_or_default().to_owned(),
-            query: parts.uri.query().map(str::to_owned),
-            user_agent: header(USER_AGENT).map(str::to_owned),
+            arrival,
+            method: parts.method.clone(),
+            uri: parts.uri.clone(),
+            user_agent: parts.headers.get(USER_AGENT).cloned(),
             presented: bearer(&parts.headers).unwrap_or_default().to_owned(),
-            token: author.token.map(|id| (id, author.label.clone().unwrap_or_default())),
-            wave: None,
-            request: None,
+            token: author.token.map(|id| (id, label())),
+            seen: Seen::default(),
+            unread: unread.and_then(|length| length.parse().ok()).unwrap_or(0),
             status: None,
-            duration: Duration::ZERO,
-            answer: None,
-        };
-        let unread = header(CONTENT_LENGTH).and_then(|length| length.parse().ok()).unwrap_or(0);
-        let (shared, seen) = (Arc::clone(shared), Seen::default());
-        Some(Self { shared, arrival, seen, unread, captured: Some(captured) })
+            answer: Bytes::new(),
+        })
     }
 
     /// Where to tell what becomes known of it.
@@ -125,11 +127,8 @@ impl Capture {
             },
             None => (body, None),
         };
-        if let Some(captured) = &mut self.captured {
-            captured.status = Some(parts.status.as_u16());
-            let bytes = bytes.filter(|bytes| !bytes.is_empty());
-            captured.answer = bytes.map(|bytes| CapturedBody::of(&bytes, ANSWER_BYTES_MAX));
-        }
+        self.status = Some(parts.status);
+        self.answer = bytes.unwrap_or_default();
         drop(self);
         Answer::from_parts(parts, body)
     }
@@ -137,14 +136,27 @@ impl Capture {
 
 impl Drop for Capture {
     fn drop(&mut self) {
-        let Some(mut captured) = self.captured.take() else { return };
-        captured.duration = self.arrival.passed();
-        captured.wave = self.seen.0.wave.get().copied();
-        captured.request = match self.seen.0.body.get() {
-            Some(body) => Some(CapturedBody::of(body, REQUEST_BYTES_MAX)),
-            None => (self.unread > 0).then(|| CapturedBody::unread(self.unread)),
-        };
+        let path = super::behind_prefix(self.uri.path()).unwrap_or_default();
+        let path = path.trim_start_matches('/');
+        let answer = Some(&self.answer).filter(|answer| !answer.is_empty());
         // One for which there is no room is counted there.
-        self.shared.recorder.record(captured);
+        self.shared.recorder.record(&Captured {
+            id: self.id,
+            at: self.arrival.0,
+            method: self.method.as_str(),
+            path: path.find('/').and_then(|at| path.get(at..)).unwrap_or_default(),
+            query: self.uri.query(),
+            user_agent: self.user_agent.as_ref().and_then(|agent| agent.to_str().ok()),
+            presented: &self.presented,
+            token: self.token.as_ref().map(|(id, label)| (*id, label.as_str())),
+            wave: self.seen.0.wave.get().copied(),
+            request: match self.seen.0.body.get() {
+                Some(body) => Some(CapturedBody::of(body, REQUEST_BYTES_MAX)),
+                None => (self.unread > 0).then(|| CapturedBody::unread(self.unread)),
+            },
+            status: self.status.map(|status| status.as_u16()),
+            duration: self.arrival.passed(),
+            answer: answer.map(|answer| CapturedBody::of(answer, ANSWER_BYTES_MAX)),
+        });
     }
 }

@@ -1,13 +1,15 @@
 //! The request record: what directories sent, and what they got, in compressed blocks.
 //!
 //! Some hundred exchanges make a block, which is written as its facts, with a sorted set of hashes of
-//! what they can be found by, and their bodies, in pieces. So a list or a search reads facts alone, and passes over blocks that cannot hold what is looked for without unpacking them. A
-//! block's id grows with the time at which it was made. Exchanges stand in it in the order in which
-//! they were answered, and so do blocks.
+//! what they can be found by, and their bodies, in pieces. So a list or a search reads facts alone,
+//! and passes over blocks that cannot hold what is looked for without unpacking them. A block's id
+//! grows with the time at which it was made. Exchanges stand in it in the order in which they were
+//! answered, and so do blocks.
 //!
 //! Each block knows how many bytes were written with it and before it, so that the size of all is
 //! the difference of two of them.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -104,42 +106,94 @@ impl fmt::Debug for SealedBlock {
     }
 }
 
-impl SealedBlock {
-    /// Packs exchanges, in the order in which they were answered. `written` is how many bytes were
-    /// written before: [`SealedBlock::written`] of the block before, or 0.
-    pub fn new(id: BlockId, records: &[Recorded], written: u64) -> Result<Self, ReadError> {
-        let facts: Vec<&Exchange> = records.iter().map(|record| &record.facts).collect();
-        let json = serde_json::to_vec(&facts)
+/// Packs exchanges into blocks, one after the other, in the same buffers: fresh ones would be most
+/// of what it takes.
+#[derive(Default)]
+pub struct Packer {
+    /// The facts of the block that is being made, as JSON.
+    facts: Vec<u8>,
+    /// Its bodies, one behind the other.
+    bodies: Vec<u8>,
+    /// What its exchanges can be found by.
+    names: Vec<u64>,
+    /// Where parts are compressed.
+    packed: Vec<u8>,
+}
+
+impl fmt::Debug for Packer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Packer({} bytes)", self.facts.len() + self.bodies.len())
+    }
+}
+
+impl Packer {
+    /// Adds an exchange. They are added in the order in which they were answered.
+    pub fn add(&mut self, record: &Recorded<'_>) -> Result<(), ReadError> {
+        self.facts.push(if self.facts.is_empty() { b'[' } else { b',' });
+        serde_json::to_writer(&mut self.facts, &record.facts)
             .map_err(|error| ReadError::Unavailable(error.to_string()))?;
-        let mut names: Vec<u64> =
-            facts.iter().flat_map(|facts| facts.names.iter().copied()).collect();
-        names.sort_unstable();
-        names.dedup();
-        let texts = records.iter().flat_map(|record| [&record.request, &record.answer]);
-        let mut plain = Vec::with_capacity(texts.clone().map(String::len).sum());
-        for text in texts {
-            plain.extend_from_slice(text.as_bytes());
-        }
-        let mut bodies = vec![LAYOUT];
-        bodies.extend(lz4_flex::compress_prepend_size(&plain));
-        let packed = lz4_flex::compress_prepend_size(&json);
-        let own = packed.len() + names.len() * 8 + HEADER_BYTES + bodies.len();
-        let own = u32::try_from(own).unwrap_or(u32::MAX);
-        let written = written.saturating_add(u64::from(own));
-        let mut out = Vec::with_capacity(packed.len() + names.len() * 8 + HEADER_BYTES);
-        out.push(LAYOUT);
-        out.extend_from_slice(&written.to_le_bytes());
-        out.extend_from_slice(&own.to_le_bytes());
-        let unpacked = u32::try_from(plain.len()).unwrap_or(u32::MAX);
-        out.extend_from_slice(&unpacked.to_le_bytes());
-        out.extend_from_slice(&u32::try_from(names.len()).unwrap_or(u32::MAX).to_le_bytes());
-        for name in &names {
-            out.extend_from_slice(&name.to_le_bytes());
-        }
-        out.extend(packed);
-        Ok(Self { id, facts: out, bodies, written })
+        self.bodies.extend_from_slice(record.request.as_bytes());
+        self.bodies.extend_from_slice(record.answer.as_bytes());
+        self.names.extend_from_slice(&record.facts.names);
+        Ok(())
     }
 
+    /// Makes a block of what was added. `written` is how many bytes were written before:
+    /// [`SealedBlock::written`] of the block before, or 0.
+    pub fn seal(&mut self, id: BlockId, written: u64) -> Result<SealedBlock, ReadError> {
+        if self.facts.is_empty() {
+            self.facts.push(b'[');
+        }
+        self.facts.push(b']');
+        self.names.sort_unstable();
+        self.names.dedup();
+        let packed = compress(&self.bodies, &mut self.packed)?;
+        let mut bodies = Vec::with_capacity(1 + SIZE_BYTES + packed.len());
+        bodies.push(LAYOUT);
+        put_packed(&mut bodies, self.bodies.len(), packed);
+        let packed = compress(&self.facts, &mut self.packed)?;
+        let facts_bytes = HEADER_BYTES + self.names.len() * 8 + SIZE_BYTES + packed.len();
+        let own = u32::try_from(facts_bytes + bodies.len()).unwrap_or(u32::MAX);
+        let written = written.saturating_add(u64::from(own));
+        let mut facts = Vec::with_capacity(facts_bytes);
+        facts.push(LAYOUT);
+        facts.extend_from_slice(&written.to_le_bytes());
+        facts.extend_from_slice(&own.to_le_bytes());
+        facts.extend_from_slice(&size(self.bodies.len()));
+        facts.extend_from_slice(&size(self.names.len()));
+        for name in &self.names {
+            facts.extend_from_slice(&name.to_le_bytes());
+        }
+        put_packed(&mut facts, self.facts.len(), packed);
+        self.facts.clear();
+        self.bodies.clear();
+        self.names.clear();
+        Ok(SealedBlock { id, facts, bodies, written })
+    }
+}
+
+fn size(bytes: usize) -> [u8; SIZE_BYTES] {
+    u32::try_from(bytes).unwrap_or(u32::MAX).to_le_bytes()
+}
+
+/// Compresses into a buffer that is there already.
+fn compress<'a>(plain: &[u8], into: &'a mut Vec<u8>) -> Result<&'a [u8], ReadError> {
+    let room = lz4_flex::block::get_maximum_output_size(plain.len());
+    if into.len() < room {
+        into.resize(room, 0);
+    }
+    let bytes = lz4_flex::block::compress_into(plain, into)
+        .map_err(|error| ReadError::Unavailable(error.to_string()))?;
+    Ok(into.get(..bytes).unwrap_or_default())
+}
+
+/// Adds what was compressed, with its size before in front.
+fn put_packed(out: &mut Vec<u8>, unpacked: usize, packed: &[u8]) {
+    out.extend_from_slice(&size(unpacked));
+    out.extend_from_slice(packed);
+}
+
+impl SealedBlock {
     /// Which one it is.
     pub const fn id(&self) -> BlockId {
         self.id
@@ -156,8 +210,10 @@ impl SealedBlock {
     }
 }
 
+/// Bytes of a size.
+const SIZE_BYTES: usize = 4;
 /// Layout, bytes written, own bytes, unpacked bytes of the bodies, number of names.
-const HEADER_BYTES: usize = 1 + 8 + 4 + 4 + 4;
+const HEADER_BYTES: usize = 1 + 8 + 4 + SIZE_BYTES + SIZE_BYTES;
 
 /// The facts of a block, not unpacked yet.
 #[derive(Debug, Clone, Copy)]
@@ -236,13 +292,13 @@ impl BlockFacts {
     }
 
     /// Its exchanges, each with what is kept of its bodies.
-    pub fn with_bodies(self, bodies: &BlockBodies) -> Result<Vec<Recorded>, ReadError> {
+    pub fn with_bodies(self, bodies: &BlockBodies) -> Result<Vec<Recorded<'static>>, ReadError> {
         let mut at = 0_usize;
         let mut take = |bytes: usize| {
             let end = at.checked_add(bytes).ok_or_else(damaged)?;
             let text = bodies.0.get(at..end).ok_or_else(damaged)?;
             at = end;
-            String::from_utf8(text.to_vec()).map_err(|_| damaged())
+            String::from_utf8(text.to_vec()).map(Cow::Owned).map_err(|_| damaged())
         };
         let whole = self.exchanges.into_iter().map(|facts| {
             let (request, answer) = kept_bytes(&facts);

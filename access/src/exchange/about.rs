@@ -4,7 +4,9 @@
 //! first key of a name: that is the resource's own, since our answers begin with it, and what a
 //! client writes in another order is found by its id all the same.
 
-use memchr::memmem;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 use scim::schema::ResourceType;
 use serde_json::Value;
 
@@ -17,6 +19,15 @@ const MEMBERS_MAX: usize = 256;
 const NAME_BYTES_MAX: usize = 512;
 /// Characters of an id that we gave.
 const ID_CHARS: usize = 36;
+
+/// A key of JSON, ready to be looked for.
+type Name = LazyLock<Finder<'static>>;
+static ID: Name = LazyLock::new(|| Finder::new("\"id\""));
+static USER_NAME: Name = LazyLock::new(|| Finder::new("\"userName\""));
+static DISPLAY_NAME: Name = LazyLock::new(|| Finder::new("\"displayName\""));
+static EXTERNAL_ID: Name = LazyLock::new(|| Finder::new("\"externalId\""));
+static OP: Name = LazyLock::new(|| Finder::new("\"op\""));
+static VALUE: Name = LazyLock::new(|| Finder::new("\"value\""));
 
 /// Adds what an exchange is about, and what it can be found by.
 pub(super) fn complete(facts: &mut Exchange, request: &str, answer: &str, redactor: &Redactor) {
@@ -34,22 +45,22 @@ pub(super) fn complete(facts: &mut Exchange, request: &str, answer: &str, redact
     if let Some(resource_type) = resource_type {
         facts.resource_type = Some(resource_type.name().to_owned());
         let name = match resource_type {
-            ResourceType::User => "\"userName\"",
-            ResourceType::Group => "\"displayName\"",
+            ResourceType::User => &USER_NAME,
+            ResourceType::Group => &DISPLAY_NAME,
         };
         if id.is_some() || facts.method == "POST" {
             let own = if is_error { "" } else { answer };
-            let made = if facts.method == "POST" { text_of(own, "\"id\"") } else { None };
+            let made = if facts.method == "POST" { text_of(own, &ID) } else { None };
             facts.resource = id.map(str::to_owned).or(made);
             facts.subject = text_of(own, name).or_else(|| text_of(request, name));
             facts.external_id =
-                text_of(own, "\"externalId\"").or_else(|| text_of(request, "\"externalId\""));
+                text_of(own, &EXTERNAL_ID).or_else(|| text_of(request, &EXTERNAL_ID));
         } else {
             facts.subject = facts.query.as_deref().and_then(|query| asked_for(query, redactor));
         }
     }
     if facts.method == "PATCH" {
-        facts.dialect = text_of(request, "\"op\"").map(|op| {
+        facts.dialect = text_of(request, &OP).map(|op| {
             if op.starts_with(|c: char| c.is_ascii_uppercase()) {
                 Dialect::Entra
             } else {
@@ -99,16 +110,15 @@ fn asked_for(query: &str, redactor: &Redactor) -> Option<String> {
 
 /// The ids that a group's change, or a Bulk, names as members.
 fn members(request: &str) -> impl Iterator<Item = u64> {
-    let key = "\"value\"";
-    let found = memmem::find_iter(request.as_bytes(), key);
-    let values = found.filter_map(move |at| string_behind(request.get(at + key.len()..)?));
+    let found = VALUE.find_iter(request.as_bytes());
+    let values = found.filter_map(|at| string_behind(request.get(at + VALUE.needle().len()..)?));
     values.filter(|value| value.len() == ID_CHARS).take(MEMBERS_MAX).map(|value| name_hash(&value))
 }
 
 /// The text behind the first key of this name.
-fn text_of(json: &str, key: &str) -> Option<String> {
-    let at = memmem::find(json.as_bytes(), key.as_bytes())?;
-    string_behind(json.get(at + key.len()..)?).filter(|text| text.len() <= NAME_BYTES_MAX)
+fn text_of(json: &str, key: &Finder<'_>) -> Option<String> {
+    let at = key.find(json.as_bytes())?;
+    string_behind(json.get(at + key.needle().len()..)?).filter(|text| text.len() <= NAME_BYTES_MAX)
 }
 
 /// The string that stands behind a key: colon, quotes.

@@ -6,21 +6,26 @@ use super::*;
 
 const ADA: &str = "01990a5d-ac96-774b-bcce-b302099a8057";
 
-fn captured(method: &str, path: &str, body: &str, status: u16, answer: &str) -> Captured {
-    let body_of = |text: &str| {
-        let bytes = Bytes::copy_from_slice(text.as_bytes());
-        (!text.is_empty()).then(|| CapturedBody::of(&bytes, REQUEST_BYTES_MAX))
+fn captured<'a>(
+    method: &'a str,
+    path: &'a str,
+    body: &'a str,
+    status: u16,
+    answer: &'a str,
+) -> Captured<'a> {
+    let body_of = |text: &'a str| {
+        (!text.is_empty()).then(|| CapturedBody::of(text.as_bytes(), REQUEST_BYTES_MAX))
     };
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     Captured {
         id: RequestId::from_bytes([7; 16]),
         at: Timestamp::UNIX_EPOCH,
-        method: method.into(),
-        path: path.into(),
-        query: Some(query.into()),
-        user_agent: Some("agent".into()),
-        presented: "bearer-of-the-test".into(),
-        token: Some((TokenId::from_bytes([1; 16]), "entra".into())),
+        method,
+        path,
+        query: Some(query),
+        user_agent: Some("agent"),
+        presented: "bearer-of-the-test",
+        token: Some((TokenId::from_bytes([1; 16]), "entra")),
         wave: Some(WaveId::from_bytes([2; 16])),
         request: body_of(body),
         status: Some(status),
@@ -29,23 +34,28 @@ fn captured(method: &str, path: &str, body: &str, status: u16, answer: &str) -> 
     }
 }
 
+fn redacted(method: &str, path: &str, body: &str, status: u16, answer: &str) -> Recorded<'static> {
+    let captured = captured(method, path, body, status, answer);
+    captured.redacted(&mut Redactor::default()).into_owned()
+}
+
 #[test]
 fn whatever_a_client_chooses_the_length_of_counts_as_held() {
     let small = captured("GET", "/Users", "", 200, "");
     let mut large = captured("GET", "/Users", "", 200, "");
-    large.method = "M".repeat(1_000);
-    large.presented = "p".repeat(2_000);
-    large.user_agent = Some("a".repeat(3_000));
+    let long = "x".repeat(3_000);
+    large.method = &long[..1_000];
+    large.presented = &long[..2_000];
+    large.user_agent = Some(&long);
 
-    assert!(large.held_bytes() >= small.held_bytes() + 5_900, "{}", large.held_bytes());
+    assert!(large.bytes() >= small.bytes() + 5_900, "{}", large.bytes());
 }
 
 #[test]
 fn a_create_is_found_by_its_names_and_by_the_id_that_it_got() {
     let body = json!({"userName": "Ada@Example.com", "externalId": "x-1", "password": "hunter2"});
     let answer = json!({"schemas": [], "id": ADA, "userName": "Ada@Example.com"});
-    let recorded =
-        captured("POST", "/Users", &body.to_string(), 201, &answer.to_string()).redacted();
+    let recorded = redacted("POST", "/Users", &body.to_string(), 201, &answer.to_string());
 
     let facts = &recorded.facts;
     assert_eq!(facts.resource.as_deref(), Some(ADA));
@@ -64,7 +74,7 @@ fn a_create_is_found_by_its_names_and_by_the_id_that_it_got() {
 #[test]
 fn a_change_of_members_is_found_by_who_they_are() {
     let body = json!({"Operations": [{"op": "Add", "path": "members", "value": [{"value": ADA}]}]});
-    let facts = captured("PATCH", "/Groups/g-1", &body.to_string(), 204, "").redacted().facts;
+    let facts = redacted("PATCH", "/Groups/g-1", &body.to_string(), 204, "").facts;
 
     assert_eq!(facts.dialect, Some(Dialect::Entra));
     assert_eq!(facts.resource.as_deref(), Some("g-1"));
@@ -74,7 +84,7 @@ fn a_change_of_members_is_found_by_who_they_are() {
 #[test]
 fn a_look_up_is_found_by_what_it_asks_for() {
     let path = "/Users?filter=userName+eq+%22ada%40example.com%22&count=1";
-    let facts = captured("GET", path, "", 200, "{}").redacted().facts;
+    let facts = redacted("GET", path, "", 200, "{}").facts;
     assert_eq!(facts.subject.as_deref(), Some("ada@example.com"));
 }
 
@@ -82,8 +92,7 @@ fn a_look_up_is_found_by_what_it_asks_for() {
 fn a_refusal_says_why_and_shows_nothing_that_is_no_json() {
     let answer = json!({"status": "400", "scimType": "invalidSyntax", "detail": "no JSON"});
     let recorded =
-        captured("POST", "/Users", "{\"password\": \"hunter2\"", 400, &answer.to_string())
-            .redacted();
+        redacted("POST", "/Users", "{\"password\": \"hunter2\"", 400, &answer.to_string());
     assert_eq!(recorded.request, "");
     assert_eq!(recorded.facts.request.omitted, Some(Omitted::NotJson));
     assert_eq!(recorded.facts.scim_type.as_deref(), Some("invalidSyntax"));
@@ -94,21 +103,55 @@ fn a_refusal_says_why_and_shows_nothing_that_is_no_json() {
 #[test]
 fn a_bulk_counts_what_was_refused_in_it() {
     let answer = json!({"Operations": [{"status": "201"}, {"status": "409"}]}).to_string();
-    let facts = captured("POST", "/Bulk", "{}", 200, &answer).redacted().facts;
+    let facts = redacted("POST", "/Bulk", "{}", 200, &answer).facts;
     assert_eq!(facts.failed_operations, 1);
     assert!(facts.is_error());
 }
 
 #[test]
 fn facts_read_back_as_they_were_written() {
-    let facts = captured("GET", "/Users", "", 200, "{}").redacted().facts;
+    let facts = redacted("GET", "/Users", "", 200, "{}").facts;
     let text = serde_json::to_string(&facts).unwrap();
     assert_eq!(serde_json::from_str::<Exchange>(&text).unwrap(), facts);
 }
 
 #[test]
 fn a_large_body_is_not_held_on_to() {
-    let large = Bytes::from(vec![b' '; 1 << 20]);
+    let large = vec![b' '; 1 << 20];
     let held = CapturedBody::of(&large, 100);
     assert_eq!((held.held_bytes(), held.size), (100, 1 << 20));
+}
+
+/// What was learnt of one exchange is not looked for in another, and its token is.
+#[test]
+fn many_exchanges_in_a_batch_read_as_they_would_alone() {
+    let secret = r#"{"userName": "ada", "password": "hunter2"}"#;
+    let large = format!(r#"{{"userName": "{}"}}"#, "ü".repeat(200 << 10));
+    let mut all = vec![
+        captured("POST", "/Users", secret, 201, r#"{"id": "1", "nickName": "hunter2"}"#),
+        captured("PATCH", "/Users/1?a=hunter2", "{\"displayName\": \"hunter2\"}", 204, ""),
+        captured("POST", "/Users", &large, 413, "{}"),
+        captured("GET", "/Users?filter=userName+eq+%22ada%22", "", 200, "{}"),
+        captured("POST", "/Users", "{\"userName\": \"another-bearer\"}", 201, "{}"),
+    ];
+    all[3].presented = "another-bearer";
+    all[3].user_agent = None;
+    all[4].presented = "another-bearer";
+    all[4].request = Some(CapturedBody::unread(12));
+    all[4].token = None;
+    let mut batch = Batch::default();
+    let mut redactor = Redactor::default();
+    for _ in 0..2 {
+        all.iter().for_each(|captured| batch.add(captured));
+
+        let together: Vec<Recorded<'_>> =
+            batch.iter().map(|captured| captured.redacted(&mut redactor)).collect();
+        let alone = all.iter().map(|captured| captured.redacted(&mut Redactor::default()));
+
+        assert_eq!(together, alone.collect::<Vec<_>>());
+        assert!(together[1].request.contains("hunter2") && !together[0].answer.contains("hunter2"));
+        assert_eq!(batch.bytes(), all.iter().map(Captured::bytes).sum::<usize>());
+        batch.clear();
+        assert!(batch.is_empty() && batch.bytes() == 0);
+    }
 }

@@ -8,7 +8,6 @@ use access::RequestId;
 use access::exchange::{Captured, CapturedBody, Recorded};
 use access::wave::later;
 use actors::Limits;
-use bytes::Bytes;
 use serde_json::json;
 use store::{MemoryStore, Store};
 
@@ -18,34 +17,30 @@ const BLOCK: usize = 512;
 /// What is written in one transaction.
 const AT_ONCE: usize = 4 * BLOCK;
 
-fn captured(acme: &TestTenant, body: &str) -> Captured {
-    let now = acme.now();
-    Captured {
-        id: RequestId::new(now),
-        at: now,
-        method: "POST".into(),
-        path: "/Users".into(),
-        query: None,
-        user_agent: None,
-        presented: "the-bearer-of-this-test".into(),
-        token: None,
-        wave: None,
-        request: Some(CapturedBody::of(&Bytes::from(body.to_owned()), 10_000)),
-        status: Some(201),
-        duration: Duration::from_millis(2),
-        answer: None,
-    }
-}
-
 fn record(acme: &TestTenant, count: usize) -> usize {
     let left = |n| {
         let body = json!({"userName": format!("user-{n}"), "password": "hunter2"}).to_string();
-        acme.tenant.shared().recorder.record(captured(acme, &body))
+        let now = acme.now();
+        acme.tenant.shared().recorder.record(&Captured {
+            id: RequestId::new(now),
+            at: now,
+            method: "POST",
+            path: "/Users",
+            query: None,
+            user_agent: None,
+            presented: "the-bearer-of-this-test",
+            token: None,
+            wave: None,
+            request: Some(CapturedBody::of(body.as_bytes(), 10_000)),
+            status: Some(201),
+            duration: Duration::from_millis(2),
+            answer: None,
+        })
     };
     (0..count).filter(|n| left(*n)).count()
 }
 
-fn kept(acme: &TestTenant) -> Vec<Recorded> {
+fn kept(acme: &TestTenant) -> Vec<Recorded<'static>> {
     let (snapshot, tenant) = (acme.service.store().snapshot().unwrap(), acme.tenant.key());
     let mut found = Vec::new();
     let read = snapshot.requests(tenant, None, |id, facts| {
@@ -76,7 +71,7 @@ async fn requests_are_written_within_a_second_and_without_secrets() {
     acme.advance(Duration::from_millis(200)).await;
 
     let kept = kept(&acme);
-    let bodies: Vec<&str> = kept.iter().map(|record| record.request.as_str()).collect();
+    let bodies: Vec<&str> = kept.iter().map(|record| &*record.request).collect();
     let body = |n| json!({"userName": format!("user-{n}"), "password": "(redacted)"}).to_string();
     assert_eq!(bodies, [body(0), body(1), body(2)]);
     assert_eq!(acme.tenant.shared().recorder.held_requests(), 0);

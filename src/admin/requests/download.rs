@@ -191,7 +191,7 @@ impl Download {
         Ok(Some(lines))
     }
 
-    fn line(&self, record: Recorded) -> Line {
+    fn line(&self, record: Recorded<'_>) -> Line {
         let Recorded { facts, request, .. } = record;
         // Written anew: as it was sent it may have ends of lines in it.
         let body: Option<Value> = serde_json::from_str(&request).ok();

@@ -202,7 +202,7 @@ mod tests {
 
     use access::RequestId;
     use access::exchange::{Captured, CapturedBody};
-    use bytes::Bytes;
+    use access::redact::Redactor;
     use jiff::Timestamp;
     use scim::error::{Error, ScimType};
     use serde_json::json;
@@ -213,23 +213,23 @@ mod tests {
     const GENERAL: &str = "The request was refused.";
 
     fn facts(path: &str, status: Option<u16>, answer: &serde_json::Value) -> Exchange {
-        let answer = CapturedBody::of(&Bytes::from(answer.to_string()), 10_000);
+        let answer = answer.to_string();
         let captured = Captured {
             id: RequestId::from_bytes([1; 16]),
             at: Timestamp::UNIX_EPOCH,
-            method: "PATCH".into(),
-            path: path.into(),
+            method: "PATCH",
+            path,
             query: None,
             user_agent: None,
-            presented: String::new(),
+            presented: "",
             token: None,
             wave: None,
             request: None,
             status,
             duration: Duration::ZERO,
-            answer: Some(answer),
+            answer: Some(CapturedBody::of(answer.as_bytes(), 10_000)),
         };
-        captured.redacted().facts
+        captured.redacted(&mut Redactor::default()).facts
     }
 
     fn explained(path: &str, error: &Error) -> Explanation {

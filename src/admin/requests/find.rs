@@ -180,7 +180,7 @@ pub(super) fn one(
     snapshot: &Snapshot,
     tenant: TenantKey,
     id: RequestId,
-) -> Result<Option<Recorded>, ReadError> {
+) -> Result<Option<Recorded<'static>>, ReadError> {
     let name = name_hash(&id.to_string());
     let came_at = BlockId::from_bytes(*id.as_bytes()).made_at();
     let (from, until) = (earlier(came_at), later(came_at, WRITTEN_WITHIN));
@@ -211,7 +211,7 @@ pub(super) fn whole_block(
     snapshot: &Snapshot,
     tenant: TenantKey,
     block: BlockId,
-) -> Result<Vec<Recorded>, ReadError> {
+) -> Result<Vec<Recorded<'static>>, ReadError> {
     let mut facts = None;
     snapshot.requests(tenant, Some(block), |at, packed| {
         if at == block {

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use access::RequestId;
-use access::exchange::{Captured, Recorded, name_hash};
-use bytes::Bytes;
+use access::exchange::{Captured, CapturedBody, Recorded, name_hash};
+use access::redact::Redactor;
 use jiff::Timestamp;
 
 use super::fixture::Fixture;
-use crate::requests::{BlockId, SealedBlock};
+use crate::requests::{BlockId, Packer, SealedBlock};
 use crate::{Operation, Store};
 
 fn at(second: i64) -> Timestamp {
@@ -18,29 +18,28 @@ fn at(second: i64) -> Timestamp {
 }
 
 /// An exchange to put.
-pub(crate) fn exchange(number: u8, user_name: &str) -> Recorded {
+pub(crate) fn exchange(number: u8, user_name: &str) -> Recorded<'static> {
     let body = format!("{{\"userName\":\"{user_name}\"}}");
-    let body = access::exchange::CapturedBody::of(&Bytes::from(body), 1_000);
-    Captured {
+    let captured = Captured {
         id: RequestId::from_bytes([number; 16]),
         at: at(i64::from(number)),
-        method: "POST".into(),
-        path: "/Users".into(),
+        method: "POST",
+        path: "/Users",
         query: None,
         user_agent: None,
-        presented: String::new(),
+        presented: "",
         token: None,
         wave: None,
-        request: Some(body),
+        request: Some(CapturedBody::of(body.as_bytes(), 1_000)),
         status: Some(201),
         duration: Duration::from_millis(3),
         answer: None,
-    }
-    .redacted()
+    };
+    captured.redacted(&mut Redactor::default()).into_owned()
 }
 
 /// Exchanges whose bodies take some rows: hashes, since what repeats itself packs well.
-pub(crate) fn large_exchanges() -> Vec<Recorded> {
+pub(crate) fn large_exchanges() -> Vec<Recorded<'static>> {
     let text = |seed: u8| -> String {
         (0..2_000).map(|n| name_hash(&format!("{seed} {n}")).to_string()).collect()
     };
@@ -51,10 +50,12 @@ pub(crate) fn large_exchanges() -> Vec<Recorded> {
 pub(crate) fn put(
     acme: &Fixture<'_>,
     second: i64,
-    records: &[Recorded],
+    records: &[Recorded<'_>],
     written: u64,
 ) -> SealedBlock {
-    let block = SealedBlock::new(BlockId::first_at(at(second)), records, written).unwrap();
+    let mut packer = Packer::default();
+    records.iter().for_each(|record| packer.add(record).unwrap());
+    let block = packer.seal(BlockId::first_at(at(second)), written).unwrap();
     acme.apply([Operation::PutRequests(Arc::new(block.clone()))]);
     block
 }
@@ -72,7 +73,7 @@ fn ids(acme: &Fixture<'_>) -> Vec<BlockId> {
 /// With their bodies, newest block first or oldest first, from any block on.
 pub fn exchanges_come_back_as_they_were_put(store: &dyn Store) {
     let (acme, other) = (Fixture::new(store, "acme"), Fixture::new(store, "other"));
-    let records: Vec<Recorded> = (1..5).map(|n| exchange(n, &format!("user {n}"))).collect();
+    let records: Vec<Recorded<'_>> = (1..5).map(|n| exchange(n, &format!("user {n}"))).collect();
     let first = put(&acme, 10, &records[..2], 0);
     let second = put(&acme, 11, &records[2..], first.written());
     put(&other, 12, &[exchange(9, "eve")], 0);
