@@ -45,8 +45,13 @@ const TRIMMED_EVERY: Duration = Duration::from_mins(25);
 /// What a recorder can be told.
 #[derive(Debug)]
 pub(crate) enum RecorderMessage {
-    /// Write what is held. Sent by a timer, or when there is enough of it.
+    /// Write what is held. Sent when there is enough of it.
     Write,
+    /// Write what is held, if nothing was since this was asked for. Sent by a timer.
+    WriteInTime {
+        /// How often something had been taken then.
+        takes: u64,
+    },
     /// Take away what is too old or too much. Sent by its own timer, and when settings changed.
     Trim,
 }
@@ -85,6 +90,8 @@ struct Held {
     spare: Vec<Batch>,
     records: usize,
     bytes: usize,
+    /// How often something was taken.
+    takes: u64,
     /// What the actor has been asked for.
     asked: Asked,
 }
@@ -93,8 +100,8 @@ struct Held {
 enum Asked {
     #[default]
     Nothing,
-    /// To write when the time has come.
-    InTime,
+    /// To write when the time has come, unless this changes: how often something was taken.
+    InTime(u64),
     /// To write at once: there is enough of it.
     Now,
 }
@@ -181,7 +188,9 @@ impl Recorder {
         let Some(actor) = self.actor() else { return };
         match ask {
             Asked::Nothing => {}
-            Asked::InTime => drop(actor.send_after(HELD_FOR, || RecorderMessage::Write)),
+            Asked::InTime(takes) => {
+                drop(actor.send_after(HELD_FOR, move || RecorderMessage::WriteInTime { takes }));
+            }
             Asked::Now => {
                 self.observed.sent();
                 if actor.cast(RecorderMessage::Write).is_err() {
@@ -207,9 +216,9 @@ impl Held {
             || self.bytes >= BLOCKS_AT_ONCE * BLOCK_BYTES_MAX;
         let wanted = match self.asked {
             _ if self.records == 0 => Asked::Nothing,
-            Asked::Nothing | Asked::InTime if is_enough => Asked::Now,
-            Asked::Nothing => Asked::InTime,
-            Asked::InTime | Asked::Now => return Asked::Nothing,
+            Asked::Nothing | Asked::InTime(_) if is_enough => Asked::Now,
+            Asked::Nothing => Asked::InTime(self.takes),
+            Asked::InTime(_) | Asked::Now => return Asked::Nothing,
         };
         if wanted != Asked::Nothing {
             self.asked = wanted;
@@ -236,6 +245,7 @@ impl Held {
         let taken: Vec<Batch> = self.batches.drain(..count).collect();
         self.records = self.records.saturating_sub(taken.iter().map(Batch::len).sum());
         self.bytes = self.bytes.saturating_sub(taken.iter().map(Batch::bytes).sum());
+        self.takes = self.takes.wrapping_add(1);
         taken
     }
 
@@ -367,7 +377,9 @@ impl Actor for RecorderActor {
         let recorder = &shared.recorder;
         recorder.observed.begin(shared.clock.now());
         let done = match message {
-            RecorderMessage::Write => {
+            // All that it was sent for was written before: what came since has its own time.
+            RecorderMessage::WriteInTime { takes } if takes != recorder.held().takes => Ok(()),
+            RecorderMessage::Write | RecorderMessage::WriteInTime { .. } => {
                 if let Some(retry) = state.retry.take() {
                     retry.abort();
                 }
