@@ -212,11 +212,9 @@ impl Recorder {
 impl Held {
     /// What the actor is to be asked for now, if it has not been already.
     fn ask(&mut self) -> Asked {
-        let is_enough = self.records >= BLOCKS_AT_ONCE * BLOCK_RECORDS_MAX
-            || self.bytes >= BLOCKS_AT_ONCE * BLOCK_BYTES_MAX;
         let wanted = match self.asked {
             _ if self.records == 0 => Asked::Nothing,
-            Asked::Nothing | Asked::InTime(_) if is_enough => Asked::Now,
+            Asked::Nothing | Asked::InTime(_) if self.is_enough() => Asked::Now,
             Asked::Nothing => Asked::InTime(self.takes),
             Asked::InTime(_) | Asked::Now => return Asked::Nothing,
         };
@@ -224,6 +222,12 @@ impl Held {
             self.asked = wanted;
         }
         wanted
+    }
+
+    /// Whether it is as much as is written at once.
+    const fn is_enough(&self) -> bool {
+        self.records >= BLOCKS_AT_ONCE * BLOCK_RECORDS_MAX
+            || self.bytes >= BLOCKS_AT_ONCE * BLOCK_BYTES_MAX
     }
 
     fn put(&mut self, captured: &Captured<'_>) {
@@ -265,6 +269,16 @@ struct Packing {
 
 /// Writes down all that is held.
 pub(crate) async fn write(shared: &Shared) -> Result<(), ChangeError> {
+    write_while(shared, |held| held.records > 0).await
+}
+
+/// Writes down what is held, and goes on with what came meanwhile if there is as much of it as is
+/// written at once.
+async fn write_due(shared: &Shared) -> Result<(), ChangeError> {
+    write_while(shared, Held::is_enough).await
+}
+
+async fn write_while(shared: &Shared, goes_on: impl Fn(&Held) -> bool) -> Result<(), ChangeError> {
     let recorder = &shared.recorder;
     let mut written = recorder.writing.lock().await;
     loop {
@@ -296,6 +310,9 @@ pub(crate) async fn write(shared: &Shared) -> Result<(), ChangeError> {
         written.unwritten.clear();
         written.newest = Some((Some(id), bytes));
         written.since_trim = written.since_trim.saturating_add(own);
+        if !goes_on(&recorder.held()) {
+            return Ok(());
+        }
     }
 }
 
@@ -385,7 +402,7 @@ impl Actor for RecorderActor {
                 }
                 // Nobody needs to ask while it is written, nor before it is tried again.
                 recorder.held().asked = Asked::Now;
-                match write(shared).await {
+                match write_due(shared).await {
                     Ok(()) => {
                         recorder.ask_anew();
                         trim::after_writing(shared).await
