@@ -78,7 +78,7 @@ impl MemoryStore {
 
 impl Store for MemoryStore {
     fn snapshot(&self) -> Result<Snapshot, ReadError> {
-        Ok(Snapshot::new(Box::new(MemoryView(Arc::clone(&lock(&self.tables))))))
+        Ok(Snapshot::new(Arc::new(MemoryView(Arc::clone(&lock(&self.tables))))))
     }
 
     fn commit(&self, change: Changeset) -> Reply {

@@ -22,7 +22,9 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, TryLockError as Locked};
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, TryLockError as Locked,
+};
 use std::time::{Duration, Instant};
 
 use redb::{Database, ReadableDatabase, StorageBackend, TableDefinition};
@@ -67,9 +69,21 @@ pub struct RedbStore {
 
 /// What readers and the writer share: the open database, or none while it cannot be read.
 struct Shared {
+    /// Dropped before the database.
+    latest: Mutex<Latest>,
     database: RwLock<Option<Database>>,
     disk: MakeDisk,
     cache_bytes: usize,
+}
+
+/// The view that readers share while nothing is written: to begin a read transaction for each would
+/// be a good part of what a small read costs. During a write everybody begins one of their own, so
+/// that none lives on for long: redb keeps pages that a view may need.
+#[derive(Default)]
+struct Latest {
+    view: Option<Arc<RedbView>>,
+    /// Grows when a write begins and when it ends: while it is odd, something is being written.
+    turns: u64,
 }
 
 /// Gives the storage under the database; called at every opening.
@@ -112,7 +126,8 @@ impl RedbStore {
         let cache_bytes = options.cache_bytes;
         let database = open_database(&|| open_once(&disk, cache_bytes), path)?;
         guard(path, || prepare(&database, path))?;
-        let shared = Arc::new(Shared { database: RwLock::new(Some(database)), disk, cache_bytes });
+        let (latest, database) = (Mutex::default(), RwLock::new(Some(database)));
+        let shared = Arc::new(Shared { latest, database, disk, cache_bytes });
         let writer =
             Writer::start(RedbBackend { shared: Arc::clone(&shared) }).map_err(|error| {
                 OpenError::Failed { path: path.to_owned(), reason: error.to_string() }
@@ -162,14 +177,42 @@ impl Store for RedbStore {
 }
 
 impl Shared {
-    fn view(&self) -> Result<Box<dyn RawView>, ReadError> {
+    fn view(&self) -> Result<Arc<dyn RawView>, ReadError> {
         let database = self.wait_for_database()?;
         let Some(database) = database.as_ref() else {
             return Err(ReadError::Unavailable("the database cannot be opened".into()));
         };
+        let turns = {
+            let latest = self.latest();
+            if let Some(view) = &latest.view {
+                return Ok(Arc::<RedbView>::clone(view));
+            }
+            latest.turns
+        };
         let transaction =
             database.begin_read().map_err(|error| ReadError::Unavailable(error.to_string()))?;
-        Ok(Box::new(RedbView(transaction)))
+        let view = Arc::new(RedbView::new(transaction));
+        let mut latest = self.latest();
+        // Begun before a write, it would show to those who come later what was there before it.
+        if latest.turns == turns && turns.is_multiple_of(2) {
+            latest.view = Some(Arc::clone(&view));
+        }
+        Ok(view)
+    }
+
+    fn latest(&self) -> MutexGuard<'_, Latest> {
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A write begins or ends: nobody is given the view before it any more.
+    fn turn(&self) {
+        let view = {
+            let mut latest = self.latest();
+            latest.turns = latest.turns.wrapping_add(1);
+            latest.view.take()
+        };
+        // Ended outside the lock: that takes locks of its own.
+        drop(view);
     }
 
     fn wait_for_database(&self) -> Result<RwLockReadGuard<'_, Option<Database>>, ReadError> {
@@ -218,7 +261,7 @@ struct RedbBackend {
 }
 
 impl Backend for RedbBackend {
-    fn view(&self) -> Result<Box<dyn RawView>, ReadError> {
+    fn view(&self) -> Result<Arc<dyn RawView>, ReadError> {
         self.shared.view()
     }
 
@@ -227,16 +270,20 @@ impl Backend for RedbBackend {
         let Some(database) = database.as_ref() else {
             return Err(WriteError::NotWritten("the database is not open".into()));
         };
-        catch_unwind(AssertUnwindSafe(|| write(database, writes, &[])))
-            .unwrap_or_else(|_| Err(WriteError::Unknown("a page is damaged".into())))
+        self.shared.turn();
+        let written = catch_unwind(AssertUnwindSafe(|| write(database, writes, &[])))
+            .unwrap_or_else(|_| Err(WriteError::Unknown("a page is damaged".into())));
+        self.shared.turn();
+        written
     }
 
     fn reopen(&mut self) -> Result<(), String> {
         let mut slot = self.shared.database.write().unwrap_or_else(PoisonError::into_inner);
         // Views of the old one end here: they give what is cached, and an error for the rest.
         let closed = slot.take();
+        self.shared.turn();
         let _ = catch_unwind(AssertUnwindSafe(|| drop(closed)));
-        match self.shared.open_writable() {
+        let reopened = match self.shared.open_writable() {
             Ok(database) => {
                 *slot = Some(database);
                 Ok(())
@@ -245,7 +292,9 @@ impl Backend for RedbBackend {
                 *slot = self.shared.open_readable();
                 Err(reason)
             }
-        }
+        };
+        self.shared.turn();
+        reopened
     }
 }
 

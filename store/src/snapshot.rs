@@ -11,6 +11,7 @@ mod requests;
 mod search;
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use access::{GroupId, TenantId, TokenId, UserId};
 use scim::casefold::fold;
@@ -28,7 +29,7 @@ use crate::tenant::{Config, StoredConfig, Tenant, Token};
 
 /// A consistent view of everything kept.
 pub struct Snapshot {
-    view: Box<dyn RawView>,
+    view: Arc<dyn RawView>,
 }
 
 /// How many of what a tenant has.
@@ -66,7 +67,7 @@ type Read<T> = Result<T, ReadError>;
 pub(crate) type VisitPair<'a> = &'a mut dyn FnMut(&[u8], Read<&[u8]>) -> Flow;
 
 impl Snapshot {
-    pub(crate) fn new(view: Box<dyn RawView>) -> Self {
+    pub(crate) fn new(view: Arc<dyn RawView>) -> Self {
         Self { view }
     }
 

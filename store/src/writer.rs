@@ -66,7 +66,7 @@ fn ended() -> CommitError {
 
 /// What the writer needs of a backend.
 pub(crate) trait Backend: Send + 'static {
-    fn view(&self) -> Result<Box<dyn RawView>, ReadError>;
+    fn view(&self) -> Result<Arc<dyn RawView>, ReadError>;
 
     /// Writes all pairs in one transaction and flushes it.
     fn write(&mut self, writes: Writes) -> Result<(), WriteError>;

@@ -1,8 +1,10 @@
 //! What only the inside of the backend can test.
 
 use std::fs::{File, TryLockError};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
+use crate::conformance::fixture::{self, Fixture};
 
 #[test]
 fn a_file_of_a_newer_format_is_refused_and_names_it() {
@@ -78,4 +80,37 @@ fn a_file_from_before_the_request_record_gets_its_table_and_misses_no_other() {
     drop(store);
     delete(Table::Documents);
     assert!(RedbStore::open(directory.path(), &RedbStoreOptions::default()).is_err());
+}
+
+/// Readers share a view while nothing is written. However they meet the writer, whoever heard that a
+/// change is on disk reads it, and a snapshot stays what it was.
+#[test]
+fn what_was_answered_is_in_every_later_snapshot_while_many_read() {
+    const CHANGES: u16 = 300;
+    let directory = tempfile::tempdir().unwrap();
+    let store = RedbStore::open(directory.path(), &RedbStoreOptions::default()).unwrap();
+    let acme = Fixture::new(&store, "acme").with_users(&["ada"]);
+    let revision = |snapshot: &Snapshot| {
+        snapshot.user(acme.tenant, fixture::user(1)).unwrap().unwrap().revision
+    };
+    let first = acme.snapshot();
+    let start = revision(&first);
+    let answered = AtomicU64::new(start);
+
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while answered.load(Ordering::Acquire) < start + u64::from(CHANGES) {
+                    let expected = answered.load(Ordering::Acquire);
+                    assert!(revision(&acme.snapshot()) >= expected);
+                }
+            });
+        }
+        for number in 1..=CHANGES {
+            acme.apply([fixture::put_user(1, &format!("ada {number}"), None)]);
+            assert_eq!(revision(&acme.snapshot()), start + u64::from(number));
+            answered.store(start + u64::from(number), Ordering::Release);
+        }
+    });
+    assert_eq!(revision(&first), start);
 }
