@@ -54,7 +54,9 @@ pub(crate) fn put(
     written: u64,
 ) -> SealedBlock {
     let mut packer = Packer::default();
-    records.iter().for_each(|record| packer.add(record).unwrap());
+    for record in records {
+        packer.add(record).unwrap();
+    }
     let block = packer.seal(BlockId::first_at(at(second)), written).unwrap();
     acme.apply([Operation::PutRequests(Arc::new(block.clone()))]);
     block
