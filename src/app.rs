@@ -11,7 +11,8 @@ use axum::http::HeaderMap;
 use axum::http::header::{AUTHORIZATION, HOST};
 use governor::clock::Clock as _;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use store::TenantKey;
+use store::tenant::{Tenant, Token};
+use store::{Decoded, TenantKey};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::logins::FailedLogins;
@@ -37,6 +38,8 @@ struct Inner {
     operator_sha256: [u8; 32],
     public_url: Option<String>,
     listening_on: String,
+    known_tenants: Decoded<Tenant>,
+    known_tokens: Decoded<Token>,
     limiters: RwLock<HashMap<TenantKey, Limiter>>,
     scans: Arc<Semaphore>,
     tenant_scans: RwLock<HashMap<TenantKey, Arc<Semaphore>>>,
@@ -70,6 +73,8 @@ impl App {
             operator_sha256,
             public_url,
             listening_on,
+            known_tenants: Decoded::default(),
+            known_tokens: Decoded::default(),
             limiters: RwLock::default(),
             scans: Arc::new(Semaphore::new(SCANS_AT_ONCE)),
             tenant_scans: RwLock::default(),
@@ -103,6 +108,16 @@ impl App {
     /// The service.
     pub fn service(&self) -> &Service {
         &self.0.service
+    }
+
+    /// What the rows of tenants meant that were read for requests.
+    pub fn known_tenants(&self) -> &Decoded<Tenant> {
+        &self.0.known_tenants
+    }
+
+    /// What the rows of tokens meant that were read for requests.
+    pub fn known_tokens(&self) -> &Decoded<Token> {
+        &self.0.known_tokens
     }
 
     /// The logins that failed lately.

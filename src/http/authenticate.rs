@@ -34,11 +34,11 @@ pub(super) async fn authenticate(
     let found = {
         let snapshot = app.service().store().snapshot()?;
         let kept = match tenant.parse() {
-            Ok(id) => snapshot.tenant(&id)?,
+            Ok(id) => snapshot.known_tenant(&id, app.known_tenants())?,
             Err(_) => None,
         };
         let text = bearer(&parts.headers).unwrap_or_default();
-        let holder = holder(app, &snapshot, kept.as_ref(), text)?;
+        let holder = holder(app, &snapshot, kept.as_deref(), text)?;
         kept.zip(holder)
     };
     let (tenant, holder) = match found {
@@ -82,7 +82,7 @@ fn holder(
     let (presented, access) = (Presented::read(text), PresentedAccess::read(text));
     let now = app.service().clock().now();
     let token = match (tenant, presented.id()) {
-        (Some(tenant), Some(id)) => snapshot.token(tenant.key, id)?,
+        (Some(tenant), Some(id)) => snapshot.known_token(tenant.key, id, app.known_tokens())?,
         _ => None,
     };
     let client = match (tenant, access.ids()) {
@@ -96,10 +96,10 @@ fn holder(
     let (client, access_token): (Option<OAuthClient>, Option<AccessToken>) =
         client.map(|(client, token)| (client.value, token.value)).unzip();
     // Of a token of the tenant's it is told when it has expired: somebody forgot to renew it.
-    let was_token = presented.matches(token.as_ref(), Timestamp::MIN);
-    let counts = presented.matches(token.as_ref(), now);
+    let was_token = presented.matches(token.as_deref(), Timestamp::MIN);
+    let counts = presented.matches(token.as_deref(), now);
     let is_access = access.matches(client.as_ref(), access_token.as_ref(), now);
-    let token = token.filter(|_| was_token).map(|token| (token.id, token.label, counts));
+    let token = token.filter(|_| was_token).map(|token| (token.id, token.label.clone(), counts));
     let client = client.filter(|_| is_access).map(|client| (client.id, client.label, true));
     Ok(token.or(client).map(|(id, label, counts)| Holder { id, label, counts }))
 }

@@ -33,6 +33,7 @@ pub mod snapshot;
 pub mod tenant;
 pub mod token;
 
+mod decoded;
 mod hex;
 mod key;
 mod kv;
@@ -48,6 +49,7 @@ pub use changeset::{
     Changeset, CommitError, Committed, Expected, Log, MemberChange, NewRecord, Operation, Refusal,
     Requirement,
 };
+pub use decoded::Decoded;
 pub use document::{Collection, Document, DocumentKey, Kept};
 pub use key::TenantKey;
 pub use kv::ReadError;

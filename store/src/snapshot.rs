@@ -20,6 +20,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use self::search::{Looked, Texts};
+use crate::decoded::Decoded;
 use crate::key::{self, Key, TenantKey};
 use crate::kv::{Order, Range, RawView, ReadError};
 use crate::plan::tenants as meta;
@@ -93,6 +94,15 @@ impl Snapshot {
         self.json(Table::Tenants, id.as_str().as_bytes())
     }
 
+    /// The same, remembering what its row means.
+    pub fn known_tenant(
+        &self,
+        id: &TenantId,
+        known: &Decoded<Tenant>,
+    ) -> Read<Option<Arc<Tenant>>> {
+        self.known(Table::Tenants, id.as_str().as_bytes(), known)
+    }
+
     /// Deleted tenants whose rows are still there.
     pub fn tenants_to_purge(&self) -> Read<Vec<TenantKey>> {
         let mut found = Vec::new();
@@ -134,6 +144,16 @@ impl Snapshot {
     /// One token.
     pub fn token(&self, tenant: TenantKey, id: TokenId) -> Read<Option<Token>> {
         self.json(Table::Tokens, &key::token(tenant, id))
+    }
+
+    /// The same, remembering what its row means.
+    pub fn known_token(
+        &self,
+        tenant: TenantKey,
+        id: TokenId,
+        known: &Decoded<Token>,
+    ) -> Read<Option<Arc<Token>>> {
+        self.known(Table::Tokens, &key::token(tenant, id), known)
     }
 
     /// A tenant's tokens, oldest first, after `after`, at most `limit`.
@@ -282,6 +302,15 @@ impl Snapshot {
     fn json<T: DeserializeOwned>(&self, table: Table, key: &[u8]) -> Read<Option<T>> {
         let payload = self.get(table, key)?;
         payload.as_deref().map(|payload| decode_json(table, payload)).transpose()
+    }
+
+    fn known<T: DeserializeOwned>(
+        &self,
+        table: Table,
+        key: &[u8],
+        known: &Decoded<T>,
+    ) -> Read<Option<Arc<T>>> {
+        self.get(table, key)?.map(|payload| known.of(table, key, payload)).transpose()
     }
 
     fn json_rows<T: DeserializeOwned>(
