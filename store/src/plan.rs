@@ -220,7 +220,7 @@ impl<'p, 'a> Change<'p, 'a> {
         }
         let mut payload = (kept + 1).to_le_bytes().to_vec();
         payload.extend(encode_json(Table::Accounts, account)?);
-        self.audit_account(account, before.as_deref(), &payload)?;
+        self.audit_account(account, before.as_deref())?;
         self.overlay.put(Table::Accounts, key, payload);
         Ok(())
     }

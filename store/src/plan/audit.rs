@@ -22,8 +22,6 @@ use crate::table::Table;
 
 /// Members that one entry names; the counts tell of the rest.
 const NAMED_MAX: usize = 1_000;
-/// What an account says of its access; the rest is its user's.
-const ACCOUNT_KEYS: [&str; 5] = ["status", "role", "lock", "why", "withheld"];
 
 /// Attributes by name.
 type Attributes = BTreeMap<String, Box<RawValue>>;
@@ -143,10 +141,9 @@ impl Change<'_, '_> {
         &mut self,
         account: &Account,
         before: Option<&[u8]>,
-        after: &[u8],
     ) -> Planned<()> {
         let mut before = before.map_or(Ok(Attributes::new()), access_of)?;
-        let mut after = access_of(after)?;
+        let mut after = access(account)?;
         keep_differences(&mut before, &mut after);
         if before.is_empty() && after.is_empty() {
             return Ok(());
@@ -227,10 +224,33 @@ fn attributes(json: &[u8]) -> Planned<Attributes> {
     serde_json::from_slice(json).map_err(|_| damaged())
 }
 
-/// What an account's row says of its access.
+/// What an account says of its access; the rest is its user's.
+const ACCESS: [(&str, Access); 5] = [
+    ("status", |account| to_raw_value(&account.status)),
+    ("role", |account| to_raw_value(&account.role)),
+    ("lock", |account| to_raw_value(&account.lock)),
+    ("why", |account| to_raw_value(&account.why)),
+    ("withheld", |account| to_raw_value(&account.withheld)),
+];
+
+type Access = fn(&Account) -> serde_json::Result<Box<RawValue>>;
+
+fn access(account: &Account) -> Planned<Attributes> {
+    let mut all = Attributes::new();
+    for (key, of) in ACCESS {
+        let value = of(account).map_err(|_| damaged())?;
+        if value.get() != "null" {
+            all.insert(key.to_owned(), value);
+        }
+    }
+    Ok(all)
+}
+
+/// The same, from the account's row.
 fn access_of(payload: &[u8]) -> Planned<Attributes> {
     let mut all = attributes(payload.get(8..).unwrap_or_default())?;
-    all.retain(|key, value| ACCOUNT_KEYS.contains(&key.as_str()) && value.get() != "null");
+    let is_access = |key: &str| ACCESS.iter().any(|(known, _)| *known == key);
+    all.retain(|key, value| is_access(key) && value.get() != "null");
     Ok(all)
 }
 
