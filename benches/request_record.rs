@@ -18,18 +18,18 @@
 
 #[path = "support/results.rs"]
 mod results;
+#[path = "support/server.rs"]
+mod server;
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
-use reqwest::{Client, Method, StatusCode};
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use self::results::Results;
+use self::server::{Server, Tenant};
 
-const OPERATOR: &str = "operator-token-of-the-benchmark";
 const ROUNDS: usize = 16;
 const ROUNDS_QUICK: usize = 2;
 /// A little more than three times what the recorder packs at once: what is packed for a phase is packed
@@ -39,13 +39,11 @@ const IN_FLIGHT: usize = 64;
 /// Ticks of `/proc/PID/stat` in a second, as Linux gives them to programs.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-struct Server {
-    child: Child,
-    endpoint: String,
-    token: String,
-    client: Client,
+/// A server with or without the record, and its tenant.
+struct Side {
+    server: Server,
+    tenant: Tenant,
     data: tempfile::TempDir,
-    base: String,
 }
 
 /// What the requests of one kind took: on the clock, and of the processor, for a request.
@@ -61,58 +59,19 @@ struct Pair {
     without: Phase,
 }
 
-impl Server {
+impl Side {
     async fn start(records: bool) -> Self {
         let data = tempfile::tempdir().unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_slackwater"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--log", "warn"])
-            .args(["--record-requests", if records { "true" } else { "false" }, "--data"])
-            .arg(data.path())
-            .env("SLACKWATER_ADMIN_TOKEN", OPERATOR)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let base = lines
-            .map_while(Result::ok)
-            .find_map(|line| line.strip_prefix("listening on ").map(str::to_owned))
-            .expect("the server says where it listens");
-        let client = Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().unwrap();
-        let (endpoint, token) = (String::new(), String::new());
-        let mut server = Self { child, endpoint, token, client, data, base };
-        let tenant = json!({"id": "acme", "name": "acme"});
-        let made = server.admin(Method::POST, "/tenants", Some(&tenant)).await;
-        let rate = json!({"rate_limit": {"requests_per_second": 1_000_000, "burst": 1_000_000}});
-        server.admin(Method::PATCH, "/tenants/acme/settings", Some(&rate)).await;
-        let text = |value: &Value| value.as_str().unwrap().to_owned();
-        (server.endpoint, server.token) =
-            (text(&made["scim"]["endpoint"]), text(&made["scim"]["token"]));
-        server
+        let records = if records { "true" } else { "false" };
+        let server = Server::start(data.path(), &["--log", "warn", "--record-requests", records]);
+        let tenant = server.tenant("acme").await;
+        Self { server, tenant, data }
     }
 
-    async fn admin(&self, method: Method, path: &str, body: Option<&Value>) -> Value {
-        let url = format!("{}/admin/v1{path}", self.base);
-        let mut request = self.client.request(method, url).bearer_auth(OPERATOR);
-        if let Some(body) = body {
-            request = request.json(body);
-        }
-        request.send().await.unwrap().json().await.unwrap()
-    }
-
-    async fn send(&self, method: Method, path: &str, body: String) -> (StatusCode, Value) {
-        let url = format!("{}{path}", self.endpoint);
-        let request = self.client.request(method, url).bearer_auth(&self.token).body(body);
-        let request = request.header("content-type", "application/scim+json");
-        let answer = request.send().await.unwrap();
-        let status = answer.status();
-        let bytes = answer.bytes().await.unwrap();
-        (status, serde_json::from_slice(&bytes).unwrap_or_default())
-    }
-
-    /// Processor time so far, in seconds.
+    /// Processor time of the server so far, in seconds.
     fn cpu(&self) -> f64 {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let path = format!("/proc/{}/stat", self.server.child.id());
+        let stat = std::fs::read_to_string(path).unwrap();
         let behind_name = stat.rsplit(") ").next().unwrap();
         let ticks = behind_name.split(' ').skip(11).take(2).map(|n| n.parse::<f64>().unwrap());
         ticks.sum::<f64>() / TICKS_PER_SECOND
@@ -121,8 +80,8 @@ impl Server {
     /// Creates the users of a round; answers their ids.
     async fn create(&self, round: usize) -> (Phase, Vec<String>) {
         let create = |n: usize| async move {
-            let body = user(round * USERS_PER_ROUND + n).to_string();
-            let (status, user) = self.send(Method::POST, "/Users", body).await;
+            let body = user(round * USERS_PER_ROUND + n);
+            let (status, user) = self.tenant.send(Method::POST, "/Users", Some(&body)).await;
             assert_eq!(status, StatusCode::CREATED, "{user}");
             user["id"].as_str().unwrap().to_owned()
         };
@@ -140,7 +99,7 @@ impl Server {
                 ],
             });
             let path = format!("/Users/{id}");
-            let (status, user) = self.send(Method::PATCH, &path, body.to_string()).await;
+            let (status, user) = self.tenant.send(Method::PATCH, &path, Some(&body)).await;
             assert_eq!(status, StatusCode::OK, "{user}");
         };
         self.phase(stream::iter(ids).map(patch)).await.0
@@ -160,13 +119,6 @@ impl Server {
             cpu_micros: (self.cpu() - cpu) * 1e6 / answers.len() as f64,
         };
         (phase, answers)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
     }
 }
 
@@ -205,7 +157,7 @@ async fn main() {
     let is_quick = std::env::args().any(|argument| argument == "--quick");
     let rounds = if is_quick { ROUNDS_QUICK } else { ROUNDS };
     let mut results = Results::default();
-    let (with, without) = (Server::start(true).await, Server::start(false).await);
+    let (with, without) = (Side::start(true).await, Side::start(false).await);
     let (mut creates, mut patches) = (Vec::new(), Vec::new());
     for number in 0..=rounds {
         // In turns, and in turn about the first.
@@ -250,10 +202,10 @@ async fn main() {
         }
     }
     println!("(throughput with the record is to be at least 0.95 of that without)");
-    let page = with.admin(Method::GET, "/tenants/acme/requests?limit=1", None).await;
+    let page = with.server.admin(Method::GET, "/tenants/acme/requests?limit=1", None).await;
     println!("requests that were not recorded: {}", page["dropped"]);
-    for (what, server) in [("with", &with), ("without", &without)] {
-        let file = std::fs::metadata(server.data.path().join("slackwater.redb")).unwrap();
+    for (what, side) in [("with", &with), ("without", &without)] {
+        let file = std::fs::metadata(side.data.path().join("slackwater.redb")).unwrap();
         println!("database {what:<8} {:>6} MB", file.len() >> 20);
     }
     results.write();

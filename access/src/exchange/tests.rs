@@ -127,7 +127,7 @@ fn a_large_body_is_not_held_on_to() {
 fn many_exchanges_in_a_batch_read_as_they_would_alone() {
     let secret = r#"{"userName": "ada", "password": "hunter2"}"#;
     let large = format!(r#"{{"userName": "{}"}}"#, "ü".repeat(200 << 10));
-    let mut all = vec![
+    let mut all = [
         captured("POST", "/Users", secret, 201, r#"{"id": "1", "nickName": "hunter2"}"#),
         captured("PATCH", "/Users/1?a=hunter2", "{\"displayName\": \"hunter2\"}", 204, ""),
         captured("POST", "/Users", &large, 413, "{}"),
@@ -142,7 +142,9 @@ fn many_exchanges_in_a_batch_read_as_they_would_alone() {
     let mut batch = Batch::default();
     let mut redactor = Redactor::default();
     for _ in 0..2 {
-        all.iter().for_each(|captured| batch.add(captured));
+        for captured in &all {
+            batch.add(captured);
+        }
 
         let together: Vec<Recorded<'_>> =
             batch.iter().map(|captured| captured.redacted(&mut redactor)).collect();

@@ -18,9 +18,9 @@ use crate::tenant::TenantMessage;
 use crate::user::{Brake, Cause, Reconciled, RoleChange, UserMessage, deferral, reprojected};
 
 /// Accounts or marks in one piece.
-const PIECE: usize = 512;
+const PIECE: usize = 1_024;
 /// Accounts that are asked of their actors at once.
-const IN_FLIGHT_MAX: usize = 64;
+const IN_FLIGHT_MAX: usize = 256;
 /// How long one account's actor may take.
 const ACCOUNT_WAIT_MAX: Duration = Duration::from_secs(20);
 
