@@ -135,6 +135,7 @@ TABLES = {
     "reconcile": lambda figures: by_size(figures, "accounts"),
     "decide_role": lambda figures: by_size(figures, "mappings"),
     "scaling": lambda figures: by_size(figures, "members or users"),
+    "large_tenant": lambda figures: by_size(figures, "users"),
 }
 
 
