@@ -1,8 +1,9 @@
 //! An exchange: one request of the directory, and what it got.
 //!
-//! [`Captured`] is the raw material, of which nothing may be kept or shown; it borrows what it is made
-//! of, and a [`Batch`] holds many. [`Captured::redacted`] makes a [`Recorded`] of it, which may. What it is about is read off the text where it stands
-//! instead of by parsing: there are thousands a second.
+//! [`Captured`] is the raw material, of which nothing may be kept or shown; it borrows what it is
+//! made of, and a [`Batch`] holds many. [`Captured::redacted`] makes a [`Recorded`] of it, which may.
+//! What it is about is read off the text where it stands instead of by parsing: there are thousands
+//! a second.
 //!
 //! Not here: where records are kept (`store`), when they are written (`actors`).
 
@@ -21,7 +22,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 pub use self::batch::Batch;
 use crate::id::{RequestId, TokenId, WaveId};
-use crate::redact::{Body, KeptBody, Omitted, Redactor};
+use crate::redact::{Body, KeptBody, Omitted, Redactor, may_hold_secrets};
 
 /// Bytes of a request's body that are kept. Users are far smaller; a group's change names some
 /// hundred members.
@@ -72,23 +73,29 @@ pub struct Captured<'a> {
 /// A body, or its beginning.
 #[derive(Clone, Copy)]
 pub struct CapturedBody<'a> {
-    /// What is held of it; none if it was not read.
-    held: Option<&'a [u8]>,
+    /// What is held of it; why nothing is, if nothing is.
+    held: Result<&'a [u8], Omitted>,
     /// Bytes that it has, as far as is known.
     size: u64,
 }
 
 impl<'a> CapturedBody<'a> {
-    /// A body of which `kept_max` bytes are going to be kept. A large one is not held as a whole.
+    /// A body of which `kept_max` bytes are going to be kept. A large one is not held as a whole; if
+    /// a secret may be in it, it is not held at all, since what tells of a secret may stand behind it.
     pub fn of(body: &'a [u8], kept_max: usize) -> Self {
         let is_large = body.len() > HELD_BYTES_MAX;
         let start = body.get(..kept_max.min(body.len())).unwrap_or_default();
-        Self { held: Some(if is_large { start } else { body }), size: body.len() as u64 }
+        let held = match is_large {
+            true if may_hold_secrets(body) => Err(Omitted::TooLarge),
+            true => Ok(start),
+            false => Ok(body),
+        };
+        Self { held, size: body.len() as u64 }
     }
 
     /// A body that was refused before it was read.
     pub const fn unread(size: u64) -> Self {
-        Self { held: None, size }
+        Self { held: Err(Omitted::NotRead), size }
     }
 
     fn held_bytes(&self) -> usize {
@@ -298,9 +305,11 @@ fn body<'a>(
     bytes_max: usize,
 ) -> (Cow<'a, str>, BodyFacts) {
     let Some(CapturedBody { held, size }) = captured else { return Default::default() };
-    let Some(bytes) = held else {
-        let omitted = Some(Omitted::NotRead);
-        return (Cow::default(), BodyFacts { size, omitted, ..BodyFacts::default() });
+    let omitted =
+        |why| (Cow::default(), BodyFacts { size, omitted: Some(why), ..BodyFacts::default() });
+    let bytes = match held {
+        Ok(bytes) => bytes,
+        Err(why) => return omitted(why),
     };
     if bytes.is_empty() {
         return Default::default();
@@ -311,10 +320,7 @@ fn body<'a>(
             let kept = u32::try_from(text.len()).unwrap_or(u32::MAX);
             (text, BodyFacts { size, kept, is_cut, is_redacted, omitted: None })
         }
-        Err(omitted) => {
-            let omitted = Some(omitted);
-            (Cow::default(), BodyFacts { size, omitted, ..BodyFacts::default() })
-        }
+        Err(why) => omitted(why),
     }
 }
 

@@ -64,6 +64,11 @@ pub enum Omitted {
     NotRead,
 }
 
+/// Whether a secret may be in JSON, or something that the scan does not see through.
+pub(crate) fn may_hold_secrets(json: &[u8]) -> bool {
+    has_word(json) || escapes_ascii(json)
+}
+
 /// A body as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptBody<'a> {
@@ -124,7 +129,7 @@ impl Redactor {
         let Body { bytes, is_whole, is_json } = body;
         let start = bytes.get(..bytes_max).unwrap_or(bytes);
         // All of it is judged: the word may come after the value that it tells of.
-        if is_json && !has_word(bytes) && !escapes_ascii(bytes) && !self.may_hold_known(bytes) {
+        if is_json && !may_hold_secrets(bytes) && !self.may_hold_known(bytes) {
             let text = match std::str::from_utf8(start) {
                 Ok(text) => text,
                 // Cut within a character.
@@ -132,6 +137,10 @@ impl Redactor {
                     .map_err(|_| Omitted::NotJson)?,
             };
             let is_cut = !is_whole || text.len() < bytes.len();
+            // What is known may begin where the rest was cut off.
+            let hidden = if is_whole { 0 } else { self.longest_known().saturating_sub(1) };
+            let end = text.len().min(bytes.len().saturating_sub(hidden));
+            let text = text.get(..text.floor_char_boundary(end)).unwrap_or_default();
             return Ok(KeptBody { text: text.into(), is_cut, is_redacted: false });
         }
         if !is_whole || bytes.len() > PARSED_BYTES_MAX {
@@ -202,6 +211,10 @@ impl Redactor {
                 secret.bytes().all(|byte| matches!(byte, b' '..=b'~') && !b"\"\\/".contains(&byte));
             self.known.push(Known { finder: Finder::new(secret).into_owned(), is_plain });
         }
+    }
+
+    fn longest_known(&self) -> usize {
+        self.known.iter().map(|known| known.finder.needle().len()).max().unwrap_or(0)
     }
 
     fn holds_known(&self, text: &str) -> bool {

@@ -101,6 +101,8 @@ pub(crate) struct DirectoryArguments {
     pub(crate) outbound: Arc<Outbound>,
     /// Sends e-mails, if that is configured.
     pub(crate) mailer: Option<Arc<dyn Mailer>>,
+    /// One for each account that a pass of any tenant has asked and not heard of yet.
+    pub(crate) pass_permits: Arc<Semaphore>,
     pub(crate) seen: Arc<DirectorySeen>,
 }
 
@@ -228,7 +230,8 @@ impl DirectoryState {
         );
         let seen = &self.arguments.seen;
         let shared = shared.observed_as(seen.rested(&tenant.id));
-        let shared = Arc::new(shared.mailing(self.arguments.mailer.clone()));
+        let shared = shared.mailing(self.arguments.mailer.clone());
+        let shared = Arc::new(shared.asking_with(Arc::clone(&self.arguments.pass_permits)));
         // Taken up before any request can come, so that requests belong to it.
         if let Some(open) = open {
             shared.resume_wave(open, clock.now());

@@ -36,7 +36,8 @@ const BLOCK_RECORDS_MAX: usize = 512;
 const BLOCK_BYTES_MAX: usize = 2 << 20;
 /// Blocks that are written in one transaction. Others wait for their changes meanwhile.
 const BLOCKS_AT_ONCE: usize = 4;
-/// Requests, and bytes of them, that are held: some seconds of the highest rate there is.
+/// Requests, and bytes of them, that are held: some seconds of the highest rate there is. The buffers
+/// may be twice as large, since they grow by doubling.
 const HELD_RECORDS_MAX: usize = 16_384;
 const HELD_BYTES_MAX: usize = 16 << 20;
 /// How often it is looked whether something is too old.
@@ -47,9 +48,9 @@ const TRIMMED_EVERY: Duration = Duration::from_mins(25);
 pub(crate) enum RecorderMessage {
     /// Write what is held. Sent when there is enough of it.
     Write,
-    /// Write what is held, if nothing was since this was asked for. Sent by a timer.
+    /// Write what is held, unless that was done since this was asked for. Sent by a timer.
     WriteInTime {
-        /// How often something had been taken then.
+        /// How often what was held had been taken then.
         takes: u64,
     },
     /// Take away what is too old or too much. Sent by its own timer, and when settings changed.
@@ -90,7 +91,7 @@ struct Held {
     spare: Vec<Batch>,
     records: usize,
     bytes: usize,
-    /// How often something was taken.
+    /// How often what was held was taken.
     takes: u64,
     /// What the actor has been asked for.
     asked: Asked,
@@ -100,7 +101,7 @@ struct Held {
 enum Asked {
     #[default]
     Nothing,
-    /// To write when the time has come, unless this changes: how often something was taken.
+    /// To write when the time has come. How often what was held had been taken then.
     InTime(u64),
     /// To write at once: there is enough of it.
     Now,
@@ -153,6 +154,11 @@ impl Recorder {
         let count = u64::try_from(count).unwrap_or(u64::MAX);
         self.dropped.fetch_add(count, Ordering::Relaxed);
         metrics::counter!("slackwater_requests_not_recorded_total").increment(count);
+    }
+
+    /// Buffers that are kept to be filled again.
+    pub fn spare_buffers(&self) -> usize {
+        self.held().spare.len()
     }
 
     /// Requests that are held.
@@ -225,8 +231,9 @@ impl Held {
     }
 
     /// Whether it is as much as is written at once.
-    const fn is_enough(&self) -> bool {
-        self.records >= BLOCKS_AT_ONCE * BLOCK_RECORDS_MAX
+    fn is_enough(&self) -> bool {
+        self.batches.len() > BLOCKS_AT_ONCE
+            || self.records >= BLOCKS_AT_ONCE * BLOCK_RECORDS_MAX
             || self.bytes >= BLOCKS_AT_ONCE * BLOCK_BYTES_MAX
     }
 
@@ -253,10 +260,10 @@ impl Held {
         taken
     }
 
-    /// Takes back what was packed.
-    fn keep(&mut self, batches: Vec<Batch>) {
+    /// Takes back what was packed, and answers what it has no use for.
+    fn keep(&mut self, batches: Vec<Batch>) -> Vec<Batch> {
         self.spare.extend(batches);
-        self.spare.truncate(BLOCKS_AT_ONCE);
+        self.spare.split_off(self.spare.len().min(BLOCKS_AT_ONCE))
     }
 }
 
@@ -289,11 +296,6 @@ async fn write_while(shared: &Shared, goes_on: impl Fn(&Held) -> bool) -> Result
             let count = taken.iter().map(Batch::len).sum();
             let packed = pack(shared, &mut written, before, taken).await;
             packed.inspect_err(|_| recorder.drop_requests(count))?;
-            // Buffers are worth keeping while there is much to pack; a tenant at rest has none.
-            if count < BLOCK_RECORDS_MAX {
-                recorder.held().spare = Vec::new();
-                written.packing = Packing::default();
-            }
         }
         let Some(last) = written.unwritten.last() else { return Ok(()) };
         let (id, bytes) = (last.id(), last.written());
@@ -304,13 +306,22 @@ async fn write_while(shared: &Shared, goes_on: impl Fn(&Held) -> bool) -> Result
         match shared.commit(change).await {
             Ok(_) => {}
             // The tenant was deleted: its requests go with it.
-            Err(ChangeError::NotFound) => *recorder.held() = Held::default(),
+            Err(ChangeError::NotFound) => drop(std::mem::take(&mut *recorder.held())),
             Err(error) => return Err(error),
         }
         written.unwritten.clear();
         written.newest = Some((Some(id), bytes));
         written.since_trim = written.since_trim.saturating_add(own);
-        if !goes_on(&recorder.held()) {
+        let (is_at_rest, goes_on) = {
+            let held = recorder.held();
+            (held.records == 0, goes_on(&held))
+        };
+        // Buffers are worth keeping while more comes. The last write finds that nothing came.
+        if is_at_rest {
+            let spare = std::mem::take(&mut recorder.held().spare);
+            drop((spare, std::mem::take(&mut written.packing)));
+        }
+        if !goes_on {
             return Ok(());
         }
     }
@@ -354,7 +365,8 @@ async fn pack(
     });
     let packed = packed.await.map_err(|_| ChangeError::unavailable("requests could not be packed"));
     let (blocks, emptied, packing) = packed??;
-    shared.recorder.held().keep(emptied);
+    let surplus = shared.recorder.held().keep(emptied);
+    drop(surplus);
     written.unwritten = blocks;
     written.packing = packing;
     Ok(())
@@ -395,7 +407,11 @@ impl Actor for RecorderActor {
         recorder.observed.begin(shared.clock.now());
         let done = match message {
             // All that it was sent for was written before: what came since has its own time.
-            RecorderMessage::WriteInTime { takes } if takes != recorder.held().takes => Ok(()),
+            RecorderMessage::WriteInTime { takes }
+                if recorder.held().asked != Asked::InTime(takes) =>
+            {
+                Ok(())
+            }
             RecorderMessage::Write | RecorderMessage::WriteInTime { .. } => {
                 if let Some(retry) = state.retry.take() {
                     retry.abort();

@@ -42,6 +42,9 @@ mod settings;
 mod tokens;
 pub mod webhooks;
 
+/// Accounts that passes of all tenants have in flight. Each can take a place in the writer's queue, and
+/// most of those are for requests.
+const PASS_QUESTIONS_MAX: usize = 2_048;
 /// How long a request may wait for its actor's answer. Entra gives up after 60 s.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(20);
 /// How long a request waits for a permit before it is told to come again.
@@ -136,6 +139,7 @@ impl Service {
             limits,
             outbound: Arc::new(outbound),
             mailer,
+            pass_permits: Arc::new(Semaphore::new(PASS_QUESTIONS_MAX)),
             seen: Arc::clone(&seen),
         };
         let (directory, _) = DirectoryActor::spawn(None, DirectoryActor, arguments)

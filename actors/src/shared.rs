@@ -77,6 +77,8 @@ pub struct Shared {
     reporter: Mutex<Option<ActorRef<ReporterMessage>>>,
     /// The reporter's counters.
     pub reporter_observed: Observed,
+    /// One for each account that a pass of any tenant has asked and not heard of yet.
+    pub(crate) pass_permits: Arc<Semaphore>,
     /// Sends e-mails, if that is configured.
     pub(crate) mailer: Option<Arc<dyn Mailer>>,
     /// Held by whoever writes a list of equipment, or removes rows of one.
@@ -140,6 +142,7 @@ impl Shared {
             reporter: Mutex::default(),
             reporter_observed: Observed::new(Kind::Reporter),
             mailer: None,
+            pass_permits: Arc::new(Semaphore::new(permits)),
             equipment: Arc::default(),
             users: LiveChildren::default(),
             groups: LiveChildren::default(),
@@ -156,6 +159,11 @@ impl Shared {
     /// The same, with somebody who sends e-mails.
     pub(crate) fn mailing(self, mailer: Option<Arc<dyn Mailer>>) -> Self {
         Self { mailer, ..self }
+    }
+
+    /// The same, whose passes ask accounts with permits that all tenants share.
+    pub(crate) fn asking_with(self, pass_permits: Arc<Semaphore>) -> Self {
+        Self { pass_permits, ..self }
     }
 
     /// The same, going on with the counters of an actor that failed.

@@ -27,6 +27,7 @@ use crate::snapshot::{decode_json, encode_json, mark_key};
 use crate::table::Table;
 
 /// Why a change was not planned: refused by a rule, or the base could not be read.
+#[derive(Debug)]
 pub(crate) enum PlanError {
     Refused(Refusal),
     Unavailable(String),

@@ -192,12 +192,12 @@ impl Shared {
         let transaction =
             database.begin_read().map_err(|error| ReadError::Unavailable(error.to_string()))?;
         let view = Arc::new(RedbView::new(transaction));
-        let mut latest = self.latest();
         // Begun before a write, it would show to those who come later what was there before it.
-        if latest.turns == turns && turns.is_multiple_of(2) {
-            latest.view = Some(Arc::clone(&view));
-        }
-        Ok(view)
+        let is_latest = |latest: &Latest| latest.turns == turns && latest.turns.is_multiple_of(2);
+        let shared = Some(self.latest())
+            .filter(|latest| is_latest(latest))
+            .map(|mut latest| Arc::clone(latest.view.get_or_insert_with(|| Arc::clone(&view))));
+        Ok(shared.unwrap_or(view))
     }
 
     fn latest(&self) -> MutexGuard<'_, Latest> {
@@ -212,7 +212,7 @@ impl Shared {
             latest.view.take()
         };
         // Ended outside the lock: that takes locks of its own.
-        drop(view);
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(view)));
     }
 
     fn wait_for_database(&self) -> Result<RwLockReadGuard<'_, Option<Database>>, ReadError> {

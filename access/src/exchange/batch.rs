@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::{Captured, CapturedBody};
 use crate::id::{RequestId, TokenId, WaveId};
+use crate::redact::Omitted;
 
 /// Captured exchanges, in the order in which they were added.
 #[derive(Default)]
@@ -38,7 +39,7 @@ struct Entry {
 }
 
 struct EntryBody {
-    held: Option<Range<usize>>,
+    held: Result<Range<usize>, Omitted>,
     size: u64,
 }
 

@@ -157,3 +157,31 @@ fn many_exchanges_in_a_batch_read_as_they_would_alone() {
         assert!(batch.is_empty() && batch.bytes() == 0);
     }
 }
+
+/// The word that tells of a secret may come after what is kept of a body.
+#[test]
+fn nothing_is_kept_of_a_large_body_that_may_hold_a_secret() {
+    let filler = "x".repeat(300 << 10);
+    let secret =
+        format!(r#"{{"op": "replace", "value": "hunter2", "f": "{filler}", "path": "password"}}"#);
+    let plain = format!(r#"{{"value": "Ada", "f": "{filler}"}}"#);
+
+    let of_secret = redacted("POST", "/Bulk", &secret, 200, "{}");
+    let of_plain = redacted("POST", "/Bulk", &plain, 200, "{}");
+
+    assert_eq!(of_secret.request, "");
+    assert_eq!(of_secret.facts.request.omitted, Some(Omitted::TooLarge));
+    assert!(of_plain.request.starts_with(r#"{"value": "Ada""#) && of_plain.facts.request.is_cut);
+}
+
+/// Half of a token is no secret any more, but nobody should have to judge that.
+#[test]
+fn a_token_that_begins_where_a_large_body_is_cut_is_not_kept() {
+    let token = "bearer-of-the-test";
+    let before = format!(r#"{{"f": "{}"#, "x".repeat(REQUEST_BYTES_MAX - 14));
+    let body = format!(r#"{before}{token}{}"}}"#, "x".repeat(300 << 10));
+
+    let kept = redacted("POST", "/Bulk", &body, 200, "{}").request;
+
+    assert!(kept.len() > REQUEST_BYTES_MAX - 100 && !kept.contains("bear"), "{}", kept.len());
+}

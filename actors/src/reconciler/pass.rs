@@ -2,7 +2,7 @@
 //!
 //! A piece reads some accounts in one snapshot and decides them at once. Those that are as they
 //! should be cost nothing more (their marks are cleared together); those that differ are sent to
-//! their own actors, a few at a time, which decide again on what is committed by then.
+//! their own actors, some at a time, which decide again on what is committed by then.
 
 mod deferred;
 pub(crate) mod holds;

@@ -93,6 +93,30 @@ async fn what_is_held_is_written_as_soon_as_it_is_some_blocks() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_tenant_at_rest_keeps_no_buffers_however_much_came_last() {
+    let acme = TestTenant::new().await;
+    let recorder = &acme.tenant.shared().recorder;
+    for count in [AT_ONCE + 700, 3 * BLOCK, 2] {
+        record(&acme, count);
+        acme.advance(secs(3)).await;
+
+        assert_eq!((recorder.held_requests(), recorder.spare_buffers()), (0, 0), "{count}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_after_a_write_that_nobody_asked_for_is_written_in_time() {
+    let acme = TestTenant::new().await;
+    record(&acme, 1);
+    acme.service.write_requests(secs(1)).await;
+    record(&acme, 1);
+
+    acme.advance(secs(2)).await;
+
+    assert_eq!(kept(&acme).len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_the_disk_refuses_is_held_up_to_a_limit_and_written_later() {
     let store = Arc::new(MemoryStore::default());
     let acme = in_store(&store).await;

@@ -143,7 +143,7 @@ impl Change<'_, '_> {
         before: Option<&[u8]>,
     ) -> Planned<()> {
         let mut before = before.map_or(Ok(Attributes::new()), access_of)?;
-        let mut after = access(account)?;
+        let mut after = access_shown(account)?;
         keep_differences(&mut before, &mut after);
         if before.is_empty() && after.is_empty() {
             return Ok(());
@@ -235,7 +235,7 @@ const ACCESS: [(&str, Access); 5] = [
 
 type Access = fn(&Account) -> serde_json::Result<Box<RawValue>>;
 
-fn access(account: &Account) -> Planned<Attributes> {
+fn access_shown(account: &Account) -> Planned<Attributes> {
     let mut all = Attributes::new();
     for (key, of) in ACCESS {
         let value = of(account).map_err(|_| damaged())?;
@@ -284,4 +284,46 @@ fn redact(attributes: &mut Attributes, secret_keys: &[&str]) -> Planned<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use access::{Lock, Status, Withheld, WithheldReason};
+
+    use super::*;
+    use crate::conformance::fixture;
+
+    /// Both sides of an entry are compared as texts, and come from different places.
+    #[test]
+    fn an_account_says_the_same_of_its_access_as_its_row() {
+        let mut account = fixture::account(fixture::user(1), Status::Active, 3);
+        let plain = account.clone();
+        account.role = Some("editor \u{fc} \"".into());
+        account.lock = Some(Lock {
+            role: "admin".into(),
+            reason: Some("on call".into()),
+            by: "operator".into(),
+            since: fixture::at(1),
+            expires_at: Some(fixture::at(2)),
+        });
+        account.withheld = Some(Withheld {
+            reason: WithheldReason::LastProtected,
+            hold: None,
+            role: "guest".into(),
+            since: fixture::at(3),
+            decided_on: u64::MAX,
+        });
+        account.why.mapping = Some(3);
+        account.why.group = Some("Editors".into());
+        account.why.wave = Some(fixture::wave(1));
+        for account in [plain, account] {
+            let mut row = 3_u64.to_le_bytes().to_vec();
+            row.extend(serde_json::to_vec(&account).unwrap());
+
+            let texts = |attributes: Attributes| -> Vec<(String, String)> {
+                attributes.into_iter().map(|(key, value)| (key, value.get().to_owned())).collect()
+            };
+            assert_eq!(texts(access_shown(&account).unwrap()), texts(access_of(&row).unwrap()));
+        }
+    }
 }
