@@ -52,6 +52,7 @@ pub mod waves;
 pub mod webhooks;
 
 mod query;
+mod tables;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;

@@ -11,7 +11,7 @@ use axum::response::IntoResponse;
 use store::ReadError;
 
 use super::visitor::Visitor;
-use super::{assets, filters};
+use super::{assets, filters, tables};
 use crate::admin::problem::Problem;
 use crate::answer::{self, Answer};
 
@@ -162,7 +162,7 @@ pub fn render(template: &impl Template) -> Shown {
 /// A page with another status than 200.
 pub fn render_with(status: StatusCode, template: &impl Template) -> Shown {
     match template.render() {
-        Ok(text) => Ok(answer::with_body(status, HTML, text)),
+        Ok(text) => Ok(answer::with_body(status, HTML, tables::stackable(&text))),
         Err(error) => {
             tracing::error!(%error, "a page could not be written");
             Err(Problem::unavailable().into())
