@@ -24,6 +24,7 @@ pub mod actors;
 pub mod admit;
 pub mod assets;
 pub mod audit;
+pub mod concerns;
 pub mod configure;
 pub mod equipment;
 pub mod filters;

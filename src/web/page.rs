@@ -41,6 +41,8 @@ pub struct Layout {
     pub is_operator: bool,
     /// The tenant that the page is about.
     pub tenant: Option<Heading>,
+    /// The path of the page; empty for who is not logged in.
+    pub path: String,
     /// Where the page hears that something has changed.
     pub live: Option<String>,
 }
@@ -90,6 +92,10 @@ const TENANT_PAGES: [(&str, &str, bool); 18] = [
     ("Actors", "/actors", true),
 ];
 
+/// The pages of operators about no tenant: what they are called, and where they are.
+pub const SERVICE_PAGES: [(&str, &str); 3] =
+    [("Tenants", "/"), ("Service actors", "/actors"), ("Service audit", "/audit")];
+
 impl Layout {
     /// For who is not logged in.
     pub fn of_nobody(title: &str) -> Self {
@@ -100,6 +106,7 @@ impl Layout {
             is_logged_in: false,
             is_operator: false,
             tenant: None,
+            path: String::new(),
             live: None,
         }
     }
@@ -111,6 +118,7 @@ impl Layout {
             csrf: visitor.csrf().to_owned(),
             is_logged_in: true,
             is_operator: visitor.is_operator(),
+            path: visitor.path().to_owned(),
             ..Self::of_nobody(title)
         }
     }
@@ -146,6 +154,11 @@ impl Layout {
         let tenant = self.tenant.as_ref().map(|tenant| format!("/tenants/{}/live", tenant.id));
         self.live = Some(tenant.unwrap_or_else(|| "/live".to_owned()));
         self
+    }
+
+    /// Whether this is the page.
+    pub fn is_at(&self, path: &str) -> bool {
+        self.path == path
     }
 
     /// The address of an asset of this version.
