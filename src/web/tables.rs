@@ -133,7 +133,8 @@ mod tests {
 
     #[test]
     fn a_table_does_not_take_over_the_headings_of_the_one_before_it() {
-        let one = "<table><thead><tr><th>A</th></tr></thead><tbody><tr><td>1</td></tr></tbody></table>";
+        let one =
+            "<table><thead><tr><th>A</th></tr></thead><tbody><tr><td>1</td></tr></tbody></table>";
         let two = one.replace('A', "B");
 
         let stacked = stackable(&format!("{one}{two}"));

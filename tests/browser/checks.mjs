@@ -101,6 +101,10 @@ export async function showsWholeTables(page) {
         const heading = table.tHead.rows[0].cells[cell.cellIndex];
         const isNamed = cell.dataset.label === heading.textContent.trim() || cell.localName === "th" || "blank" in cell.dataset
           || heading.querySelector(".visually-hidden");
+        // Where the label's own box begins: generated content has no rectangle to ask for.
+        const label = getComputedStyle(cell, "::before");
+        const begins = left + parseFloat(getComputedStyle(cell).paddingLeft) + (parseFloat(label.marginLeft) || 0);
+        if (isStacked && cell.dataset.label && (label.content === "none" || begins < room.left - 1)) found.push(`a label out of sight: ${words(cell)}`);
         if (isStacked && !isNamed) found.push(`a cell without its column's name: ${words(cell)}`);
       }
       if (isStacked !== (innerWidth <= 640)) found.push(`stacked: ${isStacked} at ${innerWidth} px`);

@@ -10,7 +10,7 @@ import {
 
 const GOOD = `<!doctype html><html lang="en"><title>Good · Slackwater</title>
   <a href="#content">Skip to the content</a><main id="content"><h1>Good</h1><p>Words.</p></main></html>`;
-const stacked = (style) => `<table style="display: block; ${style}"><caption>T</caption><thead><tr><th scope=col>A</th><th scope=col>B</th></tr></thead>
+const stacked = (style, label = "") => `<style>td::before { content: attr(data-label); ${label} }</style><table style="display: block; ${style}"><caption>T</caption><thead><tr><th scope=col>A</th><th scope=col>B</th></tr></thead>
   <tbody style="display: block"><tr style="display: block"><th scope=row>1</th><td data-label="B" style="display: block">2</td></tr></tbody></table>`;
 const instead = (part, other) => GOOD.replace(part, other);
 
@@ -44,6 +44,7 @@ for (const [name, check, html] of [
   ["no mark where the focus is", isWalkedByKeyboard, instead("<p>", "<style>* { outline: none }</style><a href='#x'>x</a><p>")],
   ["what the keyboard cannot reach", isWalkedByKeyboard, instead("<p>", "<button tabindex=-1>x</button><p>")],
   ["a table that is wider than its place", showsWholeTables, instead("<p>", `<div style="overflow: auto">${stacked("width: 500px")}</div><p>`)],
+  ["a label out of sight", showsWholeTables, instead("<p>", `${stacked("", "margin-left: -99px")}<p>`)],
   ["a cell that does not say its column's name", showsWholeTables, instead("<p>", `${stacked("").replace('data-label="B"', "")}<p>`)],
   ["a box away from its label", ticksStandBesideTheirLabels, instead("<p>", '<label><input type=checkbox style="height: 3rem">x</label><p>')],
   ["a part of the menu that is out of sight", showsTheWholeMenu, instead("<p>", '<nav class="side"><a style="margin-left: 400px" href="#x">x</a></nav><p>')],

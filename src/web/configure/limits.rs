@@ -47,7 +47,12 @@ const LINES: [(&str, &[Line]); 5] = [
                 "Sweep after at least",
                 "All accounts are looked at again at a random moment between the two.",
             ),
-            ("reconcile.sweep_max", Kind::Duration, "Sweep after at most", "At the latest; a duration such as 40m or 2h."),
+            (
+                "reconcile.sweep_max",
+                Kind::Duration,
+                "Sweep after at most",
+                "At the latest; a duration such as 40m or 2h.",
+            ),
         ],
     ),
     (
@@ -79,7 +84,7 @@ const LINES: [(&str, &[Line]); 5] = [
             (
                 "hold.min_accounts",
                 Kind::Whole,
-                "From accounts",
+                "Minimum accounts",
                 "Tenants with fewer accounts are never held.",
             ),
             (
