@@ -101,6 +101,7 @@ export async function showsWholeTables(page) {
         const heading = table.tHead.rows[0].cells[cell.cellIndex];
         const isNamed = cell.dataset.label === heading.textContent.trim() || cell.localName === "th" || "blank" in cell.dataset
           || heading.querySelector(".visually-hidden");
+        if (isStacked && cell.scrollWidth > cell.clientWidth + 1) found.push(`wider than its cell: ${words(cell)}`);
         // Where the label's own box begins: generated content has no rectangle to ask for.
         const label = getComputedStyle(cell, "::before");
         const begins = left + parseFloat(getComputedStyle(cell).paddingLeft) + (parseFloat(label.marginLeft) || 0);
