@@ -23,7 +23,12 @@ pub(crate) const fn as_f64(number: i64) -> f64 {
 /// is the top.
 pub(crate) fn heights(highest: f64, is_rooted: bool) -> Vec<(f64, String)> {
     let top = round_up(highest.max(1.0));
-    let shares: &[f64] = if is_rooted { &[0.0, 0.04, 0.25, 1.0] } else { &[0.0, 0.5, 1.0] };
+    let shares: &[f64] = match is_rooted {
+        true => &[0.0, 0.04, 0.25, 1.0],
+        // There is no half of one request.
+        false if top <= 1.0 => &[0.0, 1.0],
+        false => &[0.0, 0.5, 1.0],
+    };
     shares.iter().map(|share| (top * share, written(top * share))).collect()
 }
 
@@ -50,7 +55,7 @@ mod tests {
     #[test]
     fn heights_are_round_and_hold_the_highest() {
         for (highest, rooted, expected) in [
-            (0.0, false, vec!["0", "0.5", "1"]),
+            (0.0, false, vec!["0", "1"]),
             (7.3, false, vec!["0", "5", "10"]),
             (390.0, false, vec!["0", "200", "400"]),
             (3_900.0, true, vec!["0", "160", "1k", "4k"]),

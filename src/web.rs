@@ -11,6 +11,9 @@
 //! 3. a line in [`routes()`]: [`Routes::page`] for what is looked at, [`Routes::act`] for what a form
 //!    sends, [`Routes::upload`] for a file, each with the [`Audience`] that it is for.
 //!
+//! Tables are written plainly, in a `<div class="scroll">` and with a `<thead>`: `tables` makes them
+//! ready for narrow screens.
+//!
 //! The audience is checked before the handler is called, and so are the origin and the CSRF token
 //! of whatever is sent: a handler cannot forget it. `tests/it/web` walks every route.
 //!
@@ -24,6 +27,7 @@ pub mod actors;
 pub mod admit;
 pub mod assets;
 pub mod audit;
+pub mod concerns;
 pub mod configure;
 pub mod equipment;
 pub mod filters;
@@ -52,6 +56,7 @@ pub mod waves;
 pub mod webhooks;
 
 mod query;
+mod tables;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;

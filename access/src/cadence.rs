@@ -194,7 +194,7 @@ fn words(state: Rhythm, usual: Duration, silence: Duration, learned: &Learned) -
 fn words_of_unknown(is_open: bool, had_wave: bool, was_heard: bool) -> String {
     let words = match (is_open, had_wave, was_heard) {
         (true, ..) => "A wave goes on. A few more tell how often they come.",
-        (_, true, _) => "Too few waves came to know how often they come.",
+        (_, true, _) => "Not enough waves yet to learn the rhythm.",
         (_, _, true) => "The directory was heard, and has not sent anything yet.",
         _ => {
             "The directory was never heard. Put endpoint and token into Entra, and start \

@@ -18,6 +18,7 @@ use jiff::tz::Offset;
 use scim::schema::ResourceType;
 use serde::{Deserialize, Serialize};
 
+pub use self::rows::NOTHING_HERE;
 use self::rows::{MEMBERS, ROWS, Row};
 use crate::settings::Settings;
 
@@ -334,7 +335,12 @@ fn words(sent: &Sent, rows: &[CheckedRow]) -> String {
     }
     let missing = |severity: Severity| {
         let of = |row: &&CheckedRow| row.state == RowState::Missing && row.severity == severity;
-        let names: Vec<&str> = rows.iter().filter(of).map(|row| row.scim.as_str()).collect();
+        // An extension's whole name says nothing that the last part of it does not.
+        let short = |row: &'_ CheckedRow| match row.scim.strip_prefix("urn:") {
+            Some(rest) => rest.rsplit(':').next().unwrap_or(rest).to_owned(),
+            None => row.scim.clone(),
+        };
+        let names: Vec<String> = rows.iter().filter(of).map(short).collect();
         names.join(", ")
     };
     let (must, should) = (missing(Severity::Must), missing(Severity::Should));

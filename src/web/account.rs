@@ -28,12 +28,12 @@ use crate::web::filters;
 
 /// For how long an account can be locked at a click.
 const LOCKED_FOR: [(&str, &str); 6] = [
-    ("", "until it is unlocked"),
-    ("1h", "1 hour"),
-    ("8h", "8 hours"),
-    ("1d", "1 day"),
-    ("7d", "7 days"),
-    ("30d", "30 days"),
+    ("", "when it is unlocked"),
+    ("1h", "in 1 hour"),
+    ("8h", "in 8 hours"),
+    ("1d", "in 1 day"),
+    ("7d", "in 7 days"),
+    ("30d", "in 30 days"),
 ];
 
 #[derive(Template)]
@@ -146,6 +146,20 @@ pub(super) async fn set_role(
     let role = changed.role.as_deref().unwrap_or("none");
     let words = format!("Its role is “{role}” until it is next reconciled.");
     Ok(visitor.done(&address_of(&tenant, &changed), words))
+}
+
+impl ShownAccount {
+    /// What takes it out of a lock, or lets it in again, and the role that it then has.
+    fn if_freed(&self) -> Option<(&'static str, &str)> {
+        let without = self.why.lost.iter().find(|lost| lost.rule != access::Rule::Disabled);
+        match self.why.rule {
+            access::Rule::Lock => Some(("Unlocked", self.shadow_role.as_deref()?)),
+            access::Rule::Disabled => {
+                without.map(|lost| ("Enabled again in the directory", lost.role.as_str()))
+            }
+            _ => None,
+        }
+    }
 }
 
 fn address_of(tenant: &actors::Tenant, account: &ShownAccount) -> String {

@@ -5,11 +5,12 @@
 
 use std::time::Duration;
 
-use access::{GroupId, UserId};
+use access::webhook::Webhook;
+use access::{GroupId, TenantId, UserId};
 use actors::Tenant;
 use askama::Template;
 use axum::extract::{Path, RawQuery, State};
-use store::{ReadError, Snapshot};
+use store::{DocumentKey, ReadError, Snapshot};
 
 use super::Visitor;
 use super::page::{Layout, Shown, render};
@@ -64,7 +65,7 @@ struct Figures {
 /// An actor in a table.
 #[derive(Clone)]
 struct Row {
-    /// How far below the directory it is.
+    /// How far below the service it is.
     depth: usize,
     /// What it is there for; nothing in a table of one kind.
     what: &'static str,
@@ -73,6 +74,8 @@ struct Row {
     /// Where there is more about it.
     href: Option<String>,
     actor: Actor,
+    /// The tenant that it delivers for, if it is a courier.
+    tenant: Option<TenantId>,
     /// What is beneath it and not shown line by line.
     beneath: Option<String>,
 }
@@ -80,7 +83,7 @@ struct Row {
 impl Row {
     fn new(depth: usize, what: &'static str, actor: &Actor) -> Self {
         let actor = actor.clone();
-        Self { depth, what, of: None, href: None, actor, beneath: None }
+        Self { depth, what, of: None, href: None, actor, tenant: None, beneath: None }
     }
 
     fn of(self, of: impl Into<String>, href: String) -> Self {
@@ -119,16 +122,16 @@ impl Row {
     }
 }
 
-/// The directory and its tenants.
+/// The service and its tenants.
 pub(super) async fn node(
     State(app): State<App>,
     visitor: Visitor,
     RawQuery(query): RawQuery,
 ) -> Shown {
     let parameters = Parameters::read(query.as_deref());
-    let after = parameters.cursor::<access::TenantId>()?.map(|after| after.to_string());
+    let after = parameters.cursor::<TenantId>()?.map(|after| after.to_string());
     let all = of_node(&app, usize::MAX, None);
-    let directory = Row::new(0, "Directory", &all.directory);
+    let directory = Row::new(0, "Service", &all.directory);
     let trees = all.items.iter().map(|tenant| rows_of(tenant, 1));
     let everyone = || std::iter::once(directory.clone()).chain(trees.clone().flatten());
     let mut figures = Figures::default();
@@ -143,14 +146,16 @@ pub(super) async fn node(
         figures.groups += tenant.live_groups;
         figures.restarting += tenant.resting_users + tenant.resting_groups;
     }
-    let troubled: Vec<Row> = everyone().filter(Row::is_troubled).take(NAMED_MAX).collect();
+    let mut troubled: Vec<Row> = everyone().filter(Row::is_troubled).take(NAMED_MAX).collect();
     let more_troubled = everyone().filter(Row::is_troubled).count() - troubled.len();
     let comes_after = |tenant: &&TenantActors| after.as_ref().is_none_or(|at| tenant.tenant > *at);
     let shown = all.items.iter().filter(comes_after).take(TENANTS_SHOWN_MAX + 1).collect();
     let Page { items, next_cursor } =
         paged(shown, TENANTS_SHOWN_MAX, |tenant: &&TenantActors| tenant.tenant.clone());
     let below = items.into_iter().flat_map(|tenant| rows_of(tenant, 1));
-    let rows = std::iter::once(directory.clone()).chain(below).collect();
+    let mut rows: Vec<Row> = std::iter::once(directory.clone()).chain(below).collect();
+    let snapshot = app.service().store().snapshot()?;
+    name_couriers(rows.iter_mut().chain(&mut troubled), &snapshot)?;
     let layout = every_second(Layout::new(&visitor, "Actors"));
     render(&ActorsPage { layout, figures, troubled, more_troubled, rows, next_cursor })
 }
@@ -164,7 +169,8 @@ pub(super) async fn tenant(
     let live = open_tenant(&app, &tenant).await?;
     let tenant = of_tenant(&app, &live);
     let layout = every_second(Layout::of_tenant(&visitor, &live, "Actors")?);
-    let (rows, snapshot) = (rows_of(&tenant, 0), live.shared().snapshot()?);
+    let (mut rows, snapshot) = (rows_of(&tenant, 0), live.shared().snapshot()?);
+    name_couriers(rows.iter_mut(), &snapshot)?;
     let users = tenant.busiest_users.iter().flatten();
     let users = users.map(|actor| user(&live, &snapshot, actor)).collect::<Result<_, _>>()?;
     let groups = tenant.busiest_groups.iter().flatten();
@@ -199,9 +205,25 @@ fn rows_of(tenant: &TenantActors, depth: usize) -> Vec<Row> {
     for courier in &tenant.couriers {
         let webhook = courier.webhook.map(|webhook| webhook.to_string()).unwrap_or_default();
         let href = format!("/tenants/{}/webhooks/{webhook}", tenant.tenant);
-        rows.push(Row::new(depth + 1, "Courier", courier).of(webhook, href));
+        let row = Row::new(depth + 1, "Courier", courier).of(webhook, href);
+        rows.push(Row { tenant: tenant.tenant.parse().ok(), ..row });
     }
     rows
+}
+
+/// Calls couriers by the addresses that they deliver to.
+fn name_couriers<'a>(
+    rows: impl Iterator<Item = &'a mut Row>,
+    snapshot: &Snapshot,
+) -> Result<(), ReadError> {
+    for row in rows {
+        let (Some(tenant), Some(webhook)) = (&row.tenant, row.actor.webhook) else { continue };
+        let Some(tenant) = snapshot.tenant(tenant)? else { continue };
+        let key = DocumentKey::id(webhook.as_bytes());
+        let kept = snapshot.document::<Webhook>(tenant.key, &key)?;
+        row.of = kept.map(|kept| kept.value.url).or_else(|| row.of.take());
+    }
+    Ok(())
 }
 
 /// A user's actor, by the user's name; by its id where the user is gone.

@@ -13,7 +13,8 @@ use super::Visitor;
 use super::page::{Layout, Shown, render};
 use super::rhythm::Rhythm;
 use super::tide::{Facts, Range, Tide, draw};
-use crate::admin::health::glance::{Glance, glance};
+use crate::admin::health::glance::{Concern, Glance, glance};
+use crate::admin::health::{Status, look};
 use crate::admin::page::Parameters;
 use crate::admin::problem::Problem;
 use crate::admin::{open_tenant, waves};
@@ -34,6 +35,10 @@ struct OverviewPage {
     glance: Glance,
     rhythm: Rhythm,
     is_operator: bool,
+    /// What somebody should look at, and the page that has more about it.
+    concerns: Vec<(Concern, String)>,
+    /// Whether the health page marks something, which may be more than the concerns.
+    needs_attention: bool,
     range: Range,
     ranges: [Range; 4],
     tides: [Tide; 2],
@@ -67,11 +72,19 @@ pub(super) async fn show(
     let name = layout.tenant.as_ref().map_or_else(String::new, |heading| heading.name.clone());
     let listed = waves::read(&tenant, None, LISTED)?;
     let (tides, summary) = tide(&tenant, range, &glance)?;
+    let is_operator = visitor.is_operator();
+    let page = |concern: &Concern| {
+        let page = concern.page(glance.last_wave.as_ref(), is_operator);
+        (*concern, page)
+    };
+    let shown = glance.concerns.iter().filter(|concern| !concern.class().is_empty());
     render(&OverviewPage {
         id: shared.id.to_string(),
         name,
         rhythm: Rhythm::of(&glance.cadence),
-        is_operator: visitor.is_operator(),
+        is_operator,
+        concerns: shown.map(page).collect(),
+        needs_attention: look(&tenant)?.status == Status::Attention,
         range,
         ranges: Range::ALL,
         tides,

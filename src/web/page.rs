@@ -11,7 +11,7 @@ use axum::response::IntoResponse;
 use store::ReadError;
 
 use super::visitor::Visitor;
-use super::{assets, filters};
+use super::{assets, filters, tables};
 use crate::admin::problem::Problem;
 use crate::answer::{self, Answer};
 
@@ -41,6 +41,8 @@ pub struct Layout {
     pub is_operator: bool,
     /// The tenant that the page is about.
     pub tenant: Option<Heading>,
+    /// The path of the page; empty for who is not logged in.
+    pub path: String,
     /// Where the page hears that something has changed.
     pub live: Option<String>,
 }
@@ -90,6 +92,10 @@ const TENANT_PAGES: [(&str, &str, bool); 18] = [
     ("Actors", "/actors", true),
 ];
 
+/// The pages of operators about no tenant: what they are called, and where they are.
+pub const SERVICE_PAGES: [(&str, &str); 3] =
+    [("Tenants", "/"), ("Service actors", "/actors"), ("Service audit", "/audit")];
+
 impl Layout {
     /// For who is not logged in.
     pub fn of_nobody(title: &str) -> Self {
@@ -100,6 +106,7 @@ impl Layout {
             is_logged_in: false,
             is_operator: false,
             tenant: None,
+            path: String::new(),
             live: None,
         }
     }
@@ -111,6 +118,7 @@ impl Layout {
             csrf: visitor.csrf().to_owned(),
             is_logged_in: true,
             is_operator: visitor.is_operator(),
+            path: visitor.path().to_owned(),
             ..Self::of_nobody(title)
         }
     }
@@ -148,6 +156,11 @@ impl Layout {
         self
     }
 
+    /// Whether this is the page.
+    pub fn is_at(&self, path: &str) -> bool {
+        self.path == path
+    }
+
     /// The address of an asset of this version.
     pub fn asset(&self, file: &str) -> String {
         assets::address(file)
@@ -162,7 +175,7 @@ pub fn render(template: &impl Template) -> Shown {
 /// A page with another status than 200.
 pub fn render_with(status: StatusCode, template: &impl Template) -> Shown {
     match template.render() {
-        Ok(text) => Ok(answer::with_body(status, HTML, text)),
+        Ok(text) => Ok(answer::with_body(status, HTML, tables::stackable(&text))),
         Err(error) => {
             tracing::error!(%error, "a page could not be written");
             Err(Problem::unavailable().into())

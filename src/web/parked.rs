@@ -23,6 +23,8 @@ struct ParkedPage {
     /// Those that were taken back since the service started.
     expired: Option<ExpiredParked>,
     is_filtered: bool,
+    /// Whether nothing came from the directory yet.
+    is_new: bool,
     pager: Pager,
 }
 
@@ -42,12 +44,14 @@ pub(super) async fn list(
     let home = format!("/tenants/{}", tenant.shared().id);
     let base = format!("{home}/parked");
     let words = if page.items.len() < ROWS { "Look further" } else { "Next page" };
+    let cadence = tenant.shared().cadence(&tenant.shared().snapshot()?)?;
     render(&ParkedPage {
         layout: Layout::of_tenant(&visitor, &tenant, "Parked memberships")?.live(),
         home,
         parked: page.items,
         expired: tenant.shared().expired_parked(),
         is_filtered: !filters.is_empty(),
+        is_new: cadence.last_heard_at.is_none(),
         pager: filters.pager(&base, is_first, page.next_cursor.as_deref(), words),
     })
 }

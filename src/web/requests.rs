@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use access::redact::{Omitted, REDACTED};
+use access::traffic::is_failure;
 use askama::Template;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
@@ -23,6 +24,8 @@ use crate::app::App;
 const ON_A_PAGE: usize = 50;
 /// Bytes of a body that are written out; the rest is in the download, or nowhere.
 const SHOWN_BYTES_MAX: usize = 32 << 10;
+/// A part of a path that is as long is an id.
+const LONG_PART: usize = 24;
 /// What can be asked for, and how it is called.
 const METHODS: [&str; 5] = ["GET", "POST", "PATCH", "PUT", "DELETE"];
 const STATUSES: [(&str, &str); 6] = [
@@ -150,6 +153,35 @@ impl Row {
         };
         self.about = record.map(|record| record.name).or(self.about);
         Ok(self)
+    }
+}
+
+impl Row {
+    /// Whether it failed for the directory: that a look-up finds nothing is as it should be.
+    fn is_failure(&self) -> bool {
+        let request = &self.request;
+        let is_read = matches!(request.method.as_str(), "GET" | "HEAD");
+        let is_write = !is_read && !request.path.ends_with("/.search");
+        let refused = |status| is_failure(status, is_write, request.method == "DELETE");
+        request.status.is_none_or(refused) || request.failed_operations > 0
+    }
+
+    /// How its answer is marked.
+    fn class(&self) -> &'static str {
+        match (self.is_failure(), self.request.is_error) {
+            (true, _) => "bad",
+            (false, true) => "",
+            (false, false) => "ok",
+        }
+    }
+
+    /// The path without most of the ids in it.
+    fn short_path(&self) -> String {
+        let short = |part: &str| match part.len() {
+            LONG_PART.. => filters::shortened(part, 8),
+            _ => part.to_owned(),
+        };
+        self.request.path.split('/').map(short).collect::<Vec<_>>().join("/")
     }
 }
 

@@ -17,6 +17,7 @@ use jiff::Timestamp;
 
 pub use self::ticks::Tick;
 use crate::chart::{as_f64, heights, place, smooth};
+use crate::wording::grouped;
 
 /// How much of the past is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -398,7 +399,7 @@ impl<'a> Drawing<'a> {
         }
         let mut labelled_to = f64::MIN;
         let marks = marks.into_iter().map(|moments| {
-            let label = moments.changes.to_string();
+            let label = grouped(&moments.changes.to_string());
             let half = DIGIT * 0.5 * f64::from(u16::try_from(label.len()).unwrap_or(u16::MAX));
             let has_room = moments.changes > 0 && moments.x - half >= labelled_to + DIGIT;
             if has_room {

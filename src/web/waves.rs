@@ -42,6 +42,8 @@ struct WavePage {
     wave: Wave,
     lasted: Duration,
     changes: Vec<WaveChange>,
+    /// Whether the role of any of them changed.
+    has_roles: bool,
     next_after: Option<u64>,
     is_first: bool,
     is_trimmed: bool,
@@ -93,6 +95,7 @@ pub(super) async fn show(
         layout: Layout::of_tenant(&visitor, &tenant, "Wave")?.live(),
         id: tenant.shared().id.to_string(),
         lasted: lasted(&wave, now),
+        has_roles: items.iter().any(|change| change.is_role),
         changes: items,
         next_after,
         is_first: after.is_none(),

@@ -4,6 +4,7 @@ use access::EventType;
 use access::webhook::DeliveryState;
 use askama::Template;
 use axum::extract::{Path, RawQuery, State};
+use jiff::Timestamp;
 
 use super::Visitor;
 use super::forms::{Fields, percent_encode};
@@ -38,6 +39,7 @@ struct WebhookPage {
     base: String,
     tenant: String,
     webhook: ShownWebhook,
+    now: Timestamp,
     types: Vec<TypeBox>,
     deliveries: Vec<ShownDelivery>,
     state: String,
@@ -67,6 +69,33 @@ fn delivery_state(delivery: &ShownDelivery) -> (&'static str, &'static str) {
         DeliveryState::Waiting => ("warn", "waits"),
         DeliveryState::Dead => ("bad", "given up"),
     }
+}
+
+/// What a delivery waits for, where that is no moment to come.
+fn waits_for(
+    delivery: &ShownDelivery,
+    webhook: &ShownWebhook,
+    now: &Timestamp,
+) -> Option<&'static str> {
+    delivery.next_attempt_at.filter(|next| next <= now)?;
+    Some(match webhook.circuit_open_since {
+        Some(_) => "when another one is taken",
+        None => "now",
+    })
+}
+
+/// Why a receiver took nothing, for people: what the network says names parts of a program.
+fn in_words(reason: &str) -> &str {
+    let said = [
+        ("Connection refused", "The address refused the connection."),
+        ("dns error", "The name of the address was not found."),
+        ("Connection reset", "The connection was cut off."),
+        ("certificate", "The certificate of the address is not trusted."),
+        ("client error (Connect)", "The address could not be reached."),
+    ];
+    // Other reasons are written for people.
+    let known = said.iter().filter(|_| reason.starts_with("error sending request"));
+    known.clone().find(|(part, _)| reason.contains(part)).map_or(reason, |(_, words)| words)
 }
 
 fn boxes(ticked: &[EventType]) -> Vec<TypeBox> {
@@ -147,6 +176,7 @@ pub(super) async fn show(
         .filter(|_| more)
         .map(|last| format!("{base}?state={}&cursor={}", percent_encode(state), last.seq));
     render(&WebhookPage {
+        now: app.service().clock().now(),
         layout: watching(Layout::of_tenant(&visitor, &tenant, "Webhook")?),
         base,
         tenant: tenant.shared().id.to_string(),

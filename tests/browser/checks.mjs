@@ -86,6 +86,60 @@ export async function doesNotScrollSideways(page) {
   assert.ok(wide <= there, `the page is ${wide} px wide on a screen of ${there}: ${culprits.join(" | ")}`);
 }
 
+// Every table shows all its columns: on a phone each cell lies within the screen and says what its
+// column is called; where there is room for a whole table, it does not have to be scrolled.
+export async function showsWholeTables(page) {
+  const hidden = await page.evaluate(() => {
+    const found = [];
+    const words = (part) => part.textContent.trim().replaceAll(/\s+/g, " ").slice(0, 60);
+    for (const table of document.querySelectorAll("main table")) {
+      const room = table.parentElement.getBoundingClientRect();
+      const isStacked = getComputedStyle(table).display === "block";
+      for (const cell of table.querySelectorAll(":scope > tbody > tr > :is(td, th)")) {
+        const { left, right, width } = cell.getBoundingClientRect();
+        if (width > 0 && (left < room.left - 1 || right > room.right + 1)) found.push(`${cell.localName} sticks out: ${words(cell)}`);
+        const heading = table.tHead.rows[0].cells[cell.cellIndex];
+        const isNamed = cell.dataset.label === heading.textContent.trim() || cell.localName === "th" || "blank" in cell.dataset
+          || heading.querySelector(".visually-hidden");
+        if (isStacked && cell.scrollWidth > cell.clientWidth + 1) found.push(`wider than its cell: ${words(cell)}`);
+        // Where the label's own box begins: generated content has no rectangle to ask for.
+        const label = getComputedStyle(cell, "::before");
+        const begins = left + parseFloat(getComputedStyle(cell).paddingLeft) + (parseFloat(label.marginLeft) || 0);
+        if (isStacked && cell.dataset.label && (label.content === "none" || begins < room.left - 1)) found.push(`a label out of sight: ${words(cell)}`);
+        if (isStacked && !isNamed) found.push(`a cell without its column's name: ${words(cell)}`);
+      }
+      if (isStacked !== (innerWidth <= 640)) found.push(`stacked: ${isStacked} at ${innerWidth} px`);
+    }
+    return found.slice(0, 5);
+  });
+  assert.deepEqual(hidden, []);
+}
+
+// What is ticked stands on the line of its label, to the left of it.
+export async function ticksStandBesideTheirLabels(page) {
+  const astray = await page.evaluate(() => [...document.querySelectorAll("main label > :is([type=checkbox], [type=radio])")]
+    .filter((box) => box.checkVisibility())
+    .filter((box) => {
+      const words = document.createRange();
+      words.selectNodeContents(box.parentElement);
+      words.setStartAfter(box);
+      const [line] = words.getClientRects();
+      const at = box.getBoundingClientRect();
+      return !line || at.right > line.left + 1 || at.top > line.bottom || at.bottom < line.top
+        || Math.abs((at.top + at.bottom) / 2 - (line.top + line.bottom) / 2) > 6;
+    })
+    .map((box) => box.parentElement.textContent.trim()));
+  assert.deepEqual(astray, []);
+}
+
+// Every page of the tenant can be gone to at once, without a part of the menu being scrolled.
+export async function showsTheWholeMenu(page) {
+  const hidden = await page.evaluate(() => [...document.querySelectorAll(".side a")]
+    .filter((link) => link.getBoundingClientRect().right > innerWidth || link.getBoundingClientRect().left < 0)
+    .map((link) => link.textContent));
+  assert.deepEqual(hidden, []);
+}
+
 // axe-core finds nothing serious. Answers what it found that is less than that.
 export async function isAccessible(page) {
   if (!await page.evaluate(() => "axe" in window)) await page.evaluate(axe.source);

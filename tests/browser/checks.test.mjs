@@ -3,10 +3,15 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
 import { launch, PHONE } from "./browser.mjs";
-import { doesNotScrollSideways, isAccessible, isWalkedByKeyboard, isWellMade, nothingHasRun, nothingTurnsTheText } from "./checks.mjs";
+import {
+  doesNotScrollSideways, isAccessible, isWalkedByKeyboard, isWellMade, nothingHasRun, nothingTurnsTheText, showsTheWholeMenu,
+  showsWholeTables, ticksStandBesideTheirLabels,
+} from "./checks.mjs";
 
 const GOOD = `<!doctype html><html lang="en"><title>Good · Slackwater</title>
   <a href="#content">Skip to the content</a><main id="content"><h1>Good</h1><p>Words.</p></main></html>`;
+const stacked = (style, label = "") => `<style>td::before { content: attr(data-label); ${label} }</style><table style="display: block; ${style}"><caption>T</caption><thead><tr><th scope=col>A</th><th scope=col>B</th></tr></thead>
+  <tbody style="display: block"><tr style="display: block"><th scope=row>1</th><td data-label="B" style="display: block">2</td></tr></tbody></table>`;
 const instead = (part, other) => GOOD.replace(part, other);
 
 let browser, close, page;
@@ -19,7 +24,8 @@ beforeEach(() => page.goto("about:blank"));
 
 test("a good page passes them all", async () => {
   await page.setContent(GOOD);
-  for (const check of [isWellMade, doesNotScrollSideways, isAccessible, isWalkedByKeyboard, nothingHasRun, nothingTurnsTheText]) {
+  for (const check of [isWellMade, doesNotScrollSideways, isAccessible, isWalkedByKeyboard, nothingHasRun, nothingTurnsTheText,
+    showsTheWholeMenu, showsWholeTables, ticksStandBesideTheirLabels]) {
     await check(page);
   }
 });
@@ -37,6 +43,11 @@ for (const [name, check, html] of [
   ["a field without a label", isAccessible, instead("<p>", "<input><p>")],
   ["no mark where the focus is", isWalkedByKeyboard, instead("<p>", "<style>* { outline: none }</style><a href='#x'>x</a><p>")],
   ["what the keyboard cannot reach", isWalkedByKeyboard, instead("<p>", "<button tabindex=-1>x</button><p>")],
+  ["a table that is wider than its place", showsWholeTables, instead("<p>", `<div style="overflow: auto">${stacked("width: 500px")}</div><p>`)],
+  ["a label out of sight", showsWholeTables, instead("<p>", `${stacked("", "margin-left: -99px")}<p>`)],
+  ["a cell that does not say its column's name", showsWholeTables, instead("<p>", `${stacked("").replace('data-label="B"', "")}<p>`)],
+  ["a box away from its label", ticksStandBesideTheirLabels, instead("<p>", '<label><input type=checkbox style="height: 3rem">x</label><p>')],
+  ["a part of the menu that is out of sight", showsTheWholeMenu, instead("<p>", '<nav class="side"><a style="margin-left: 400px" href="#x">x</a></nav><p>')],
   ["a mark that turns text around", nothingTurnsTheText, instead("Words", "\u202esdroW")],
 ]) {
   test(`${name} is noticed`, async () => {

@@ -9,7 +9,7 @@ import { after, before, describe, test } from "node:test";
 import { launch, open, openAsOperator, PHONE, WIDE } from "./browser.mjs";
 import {
   doesNotScrollSideways, headersAreStrict, isAccessible, isWalkedByKeyboard, isWellMade, nothingHasRun,
-  nothingTurnsTheText,
+  nothingTurnsTheText, showsTheWholeMenu, showsWholeTables, ticksStandBesideTheirLabels,
 } from "./checks.mjs";
 import { HOSTILE } from "./names.mjs";
 import { PAGES_OF_SERVICE, pagesOf, pagesOfOperators, pagesOfSetup } from "./pages.mjs";
@@ -52,6 +52,8 @@ async function keepsItsPromises(page, at, kept, size, themes) {
   await load(page, at);
   await isWellMade(page);
   await doesNotScrollSideways(page);
+  await showsTheWholeMenu(page);
+  await ticksStandBesideTheirLabels(page);
   await look(page, kept, size, themes);
   await nothingHasRun(page);
 }
@@ -72,8 +74,10 @@ function eachPage(pages, options, act) {
 describe("every page reads well in both themes, wide and on a phone", () => {
   eachPage([...PAGES_OF_SERVICE, ...pagesOf(company)], {}, async (page, at) => {
     await keepsItsPromises(page, at, at.name, WIDE);
+    await showsWholeTables(page);
     await isWalkedByKeyboard(page);
     await keepsItsPromises(page, at, at.name, PHONE);
+    await showsWholeTables(page);
   });
 });
 
@@ -81,6 +85,7 @@ describe("bad names are shown as the text that they are", () => {
   eachPage(pagesOf(hostile), {}, async (page, at) => {
     await keepsItsPromises(page, at, `hostile-${at.name}`, WIDE, ["light"]);
     await keepsItsPromises(page, at, `hostile-${at.name}`, PHONE, ["dark"]);
+    await showsWholeTables(page);
     await nothingTurnsTheText(page);
     const raw = await (await page.request.get(at.path)).text();
     for (const name of [HOSTILE.image, HOSTILE.script, HOSTILE.vector, HOSTILE.style, HOSTILE.elsewhere]) {

@@ -45,10 +45,10 @@ test("log in with the operator token, and with no other", async () => {
 });
 
 test("a theme that was chosen stays", async () => {
-  await page.getByRole("button", { name: "Dark" }).click();
+  await page.getByRole("button", { name: "Dark theme" }).click();
   await page.goto("/");
   assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), "dark");
-  await page.getByRole("button", { name: "Light" }).click();
+  await page.getByRole("button", { name: "Light theme" }).click();
 });
 
 test("the tenants at a glance lead to a tenant", async () => {
@@ -92,9 +92,9 @@ test("a hold shows who waits, and is approved", async () => {
 
 test("a token is made, shown once, copied, and works", async () => {
   await go("Tokens");
-  const form = main().getByRole("region", { name: "Make a token" });
+  const form = main().getByRole("region", { name: "Create a token" });
   await form.getByLabel("Label").fill("made in the browser");
-  await form.getByRole("button", { name: "Make the token" }).click();
+  await form.getByRole("button", { name: "Create the token" }).click();
   const token = (await main().getByText(/^sw_[0-9a-f_]+$/).innerText()).trim();
   await main().getByRole("button", { name: "Copy", description: "Secret Token" }).click();
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()), token);
@@ -226,10 +226,10 @@ test("a new tenant is made, and its token shown", async () => {
   await page.goto("/new-tenant");
   await main().getByLabel("Id").fill("Harbour Masters");
   await main().getByLabel("Name").fill("Harbour Masters");
-  await button("Make the tenant").click();
+  await button("Create the tenant").click();
   await page.getByRole("alert").first().waitFor();
   await main().getByLabel("Id").fill("harbour-masters");
-  await button("Make the tenant").click();
+  await button("Create the tenant").click();
   await main().getByText(/^sw_[0-9a-f_]+$/).waitFor();
   await main().getByText(/\/scim\/v2\/harbour-masters$/).waitFor();
 });
@@ -237,7 +237,7 @@ test("a new tenant is made, and its token shown", async () => {
 test("a setup link opens its tenant and nothing else", async () => {
   await page.goto(`${base}/setup-links`);
   await main().getByLabel("For whom").fill("for the test");
-  await button("Make the link").click();
+  await button("Create the link").click();
   const url = (await main().getByText(/\/setup\?link=/).innerText()).trim();
   const customer = await open(browser);
   await customer.page.goto(url);

@@ -63,7 +63,8 @@ macro_rules! enterprise_shown {
 /// The members of a group.
 pub(super) const MEMBERS: &str = "members";
 
-const NOTHING_HERE: &str = "Nothing here needs it.";
+/// What is missed without a row that nothing depends on.
+pub const NOTHING_HERE: &str = "Nothing here needs it.";
 
 pub(super) const ROWS: &[Row] = &[
     user(

@@ -5,7 +5,8 @@ use access::cadence::{Cadence, Rhythm};
 use access::mapping_check::Severity;
 use access::wave::Wave;
 use actors::Tenant;
-use store::ReadError;
+use actors::shared::Shared;
+use store::{ReadError, Snapshot};
 
 use super::{Health, Looking, Status, checks};
 
@@ -31,10 +32,71 @@ pub(crate) struct Glance {
     pub(crate) holds: usize,
     /// Tokens and clients that are about to expire, or have: the fewest days.
     pub(crate) token_days: Option<u16>,
-    /// What somebody should look at, the worst first, in a few words each.
-    pub(crate) concerns: Vec<&'static str>,
+    /// What somebody should look at, the worst first.
+    pub(crate) concerns: Vec<Concern>,
     /// How bad it is: the more, the worse.
     pub(crate) rank: u32,
+}
+
+/// Something that somebody should look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Concern {
+    /// The directory comes with a token that has expired.
+    TokenExpired,
+    /// The directory is silent for too long.
+    Overdue,
+    /// A mass change waits for an operator.
+    MassChange,
+    /// An attribute that access depends on is not sent.
+    AttributeMissing,
+    /// Somebody came with a token that is none.
+    WrongToken,
+    /// A token or a client is about to expire.
+    TokenExpires,
+    /// A webhook takes nothing, or is disabled.
+    WebhookFails,
+    /// Requests of the last wave were refused.
+    Errors,
+    /// The directory was never heard.
+    NotConnected,
+}
+
+impl Concern {
+    /// How bad it is: the more, the worse.
+    pub(crate) const fn weight(self) -> u32 {
+        match self {
+            Self::TokenExpired => 64,
+            Self::Overdue => 32,
+            Self::MassChange => 16,
+            Self::AttributeMissing => 12,
+            Self::WrongToken => 10,
+            Self::TokenExpires => 8,
+            Self::WebhookFails => 6,
+            Self::Errors => 4,
+            Self::NotConnected => 1,
+        }
+    }
+
+    /// It in a few words.
+    pub(crate) const fn words(self) -> &'static str {
+        match self {
+            Self::TokenExpired => "its token has expired",
+            Self::Overdue => "silent for too long",
+            Self::MassChange => "a mass change waits",
+            Self::AttributeMissing => "an attribute is missing",
+            Self::WrongToken => "a wrong token was used",
+            Self::TokenExpires => "a token is about to expire",
+            Self::WebhookFails => "a webhook fails",
+            Self::Errors => "errors in the last wave",
+            Self::NotConnected => "not connected yet",
+        }
+    }
+}
+
+/// The last wave, or the one that goes on.
+pub(crate) fn last_wave(shared: &Shared, snapshot: &Snapshot) -> Result<Option<Wave>, ReadError> {
+    let kept = snapshot.waves(shared.key, None, 1)?.pop();
+    Ok(shared.live_waves().into_iter().chain(kept).max_by_key(|wave| wave.id))
 }
 
 /// Looks at a tenant.
@@ -51,26 +113,26 @@ pub(crate) fn glance(tenant: &Tenant) -> Result<Glance, ReadError> {
     let mapping = access::mapping_check::check(&sent, &shared.config().settings);
     let marks = snapshot.marks(shared.key, None, PENDING_COUNTED_MAX + 1)?;
     let counts = snapshot.counts(shared.key)?;
-    let kept = snapshot.waves(shared.key, None, 1)?.pop();
-    let last_wave = shared.live_waves().into_iter().chain(kept).max_by_key(|wave| wave.id);
+    let last_wave = last_wave(shared, &snapshot)?;
     let errors = last_wave.as_ref().is_some_and(|wave| wave.errors > 0);
     let is_new = health.cadence.last_heard_at.is_none();
     let is_overdue = health.cadence.state == Rhythm::Overdue;
     let all = [
-        (refused.expired > 0, 64, "its token has expired"),
-        (is_overdue, 32, "silent for too long"),
-        (!health.holds.is_empty(), 16, "a mass change waits"),
-        (mapping.worst == Some(Severity::Must), 12, "an attribute is missing"),
-        (refused.unauthorized > 0 && refused.expired == 0, 10, "a wrong token was used"),
-        (expiring == Status::Attention, 8, "a token is about to expire"),
-        (webhooks == Status::Attention, 6, "a webhook fails"),
-        (errors, 4, "errors in the last wave"),
-        (is_new, 1, "not connected yet"),
+        (refused.expired > 0, Concern::TokenExpired),
+        (is_overdue, Concern::Overdue),
+        (!health.holds.is_empty(), Concern::MassChange),
+        (mapping.worst == Some(Severity::Must), Concern::AttributeMissing),
+        (refused.unauthorized > 0 && refused.expired == 0, Concern::WrongToken),
+        (expiring == Status::Attention, Concern::TokenExpires),
+        (webhooks == Status::Attention, Concern::WebhookFails),
+        (errors, Concern::Errors),
+        (is_new, Concern::NotConnected),
     ];
-    let concerns = all.iter().filter(|(is_so, ..)| *is_so);
+    let concerns: Vec<Concern> =
+        all.into_iter().filter_map(|(is_so, concern)| is_so.then_some(concern)).collect();
     Ok(Glance {
-        rank: concerns.clone().map(|(_, weight, _)| weight).sum(),
-        concerns: concerns.map(|(.., words)| *words).collect(),
+        rank: concerns.iter().map(|concern| concern.weight()).sum(),
+        concerns,
         last_wave,
         cadence: health.cadence,
         pending: marks.len().min(PENDING_COUNTED_MAX),

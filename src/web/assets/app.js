@@ -11,7 +11,7 @@ const isDark = () => document.documentElement.dataset.theme === "dark"
 function offerThemes() {
   const button = document.querySelector("[data-theme-toggle]");
   if (!button) return;
-  const label = () => { button.textContent = isDark() ? "Light" : "Dark"; };
+  const label = () => { button.textContent = isDark() ? "Light theme" : "Dark theme"; };
   button.hidden = false;
   label();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", label);
@@ -23,15 +23,16 @@ function offerThemes() {
   });
 }
 
-// Moments, in the reader's own time zone. The text of the server (UTC) stays as the title.
+// Moments, in the reader's own time zone; days stay the days that they are. The text of the server (UTC) stays as the title.
 function localTimes(root) {
   const format = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+  const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeZone: "UTC" });
   for (const time of root.querySelectorAll("time[datetime]:not([data-local])")) {
     const at = new Date(time.dateTime);
     if (Number.isNaN(at.getTime())) continue;
     time.title = time.textContent;
     time.dataset.local = "";
-    time.textContent = format.format(at);
+    time.textContent = ("day" in time.dataset ? day : format).format(at);
   }
 }
 

@@ -33,7 +33,7 @@ pub(super) struct Entry {
 
 /// What became of one thing.
 pub(super) struct Change {
-    /// `made`, `changed` or `removed`.
+    /// `created`, `changed` or `removed`.
     pub(super) verb: &'static str,
     /// What kind of thing.
     pub(super) object: String,
@@ -152,14 +152,17 @@ impl Change {
             _ => true,
         };
         let verb = match (before, after) {
-            (None, Some(after)) if is_whole(after) => "made",
+            (None, Some(after)) if is_whole(after) => "created",
             (Some(before), None) if is_whole(before) => "removed",
             _ => "changed",
         };
         let called = match object {
             "user" | "account" => names.of(id)?,
             "group" => names.of_group(id)?,
-            _ => None,
+            // Their ids say nothing to anybody, and the link leads to them.
+            "hold" | "equipment_list" => Some(String::new()),
+            "tenant" => None,
+            _ => after.or(before).and_then(own_name),
         };
         let page = match object {
             "user" | "account" if called.is_some() => Some(format!("/accounts/{id}")),
@@ -233,6 +236,12 @@ impl KeyChange {
         };
         names.into_iter().map(change).collect()
     }
+}
+
+/// What a token, a link, a client or a webhook says that it is called.
+fn own_name(side: &Value) -> Option<String> {
+    let keys = ["label", "url", "name"].map(|key| text(side, key));
+    keys.into_iter().find(|name| !name.is_empty()).map(str::to_owned)
 }
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {

@@ -16,7 +16,7 @@ enum Kind {
     Whole,
     /// A share, typed in percent.
     Percent,
-    /// A list, one a line.
+    /// A list, one per line.
     Lines,
     Tick,
 }
@@ -45,9 +45,14 @@ const LINES: [(&str, &[Line]); 5] = [
                 "reconcile.sweep_min",
                 Kind::Duration,
                 "Sweep after at least",
-                "All accounts are looked at again at a random moment between these two.",
+                "All accounts are looked at again at a random moment between the two.",
             ),
-            ("reconcile.sweep_max", Kind::Duration, "Sweep after at most", "Such as 40m."),
+            (
+                "reconcile.sweep_max",
+                Kind::Duration,
+                "Sweep after at most",
+                "At the latest; a duration such as 40m or 2h.",
+            ),
         ],
     ),
     (
@@ -56,13 +61,13 @@ const LINES: [(&str, &[Line]); 5] = [
             (
                 "rate_limit.requests_per_second",
                 Kind::Whole,
-                "Requests in a second",
+                "Requests per second",
                 "Beyond it the directory is asked to come again.",
             ),
             (
                 "rate_limit.burst",
                 Kind::Whole,
-                "At once",
+                "Burst",
                 "So many are taken before that limit counts.",
             ),
         ],
@@ -73,20 +78,20 @@ const LINES: [(&str, &[Line]); 5] = [
             (
                 "hold.share",
                 Kind::Percent,
-                "Hold mass changes above, in percent",
+                "Hold above (%)",
                 "When the directory would take mapped roles from more accounts than this, an operator is asked first.",
             ),
             (
                 "hold.min_accounts",
                 Kind::Whole,
-                "From so many accounts on",
+                "Minimum accounts",
                 "Tenants with fewer accounts are never held.",
             ),
             (
                 "protected_roles",
                 Kind::Lines,
                 "Protected roles",
-                "One a line. The last active account in such a role keeps it.",
+                "One per line. The last active account in such a role keeps it.",
             ),
             (
                 "disable_overrides_lock",
@@ -99,11 +104,11 @@ const LINES: [(&str, &[Line]); 5] = [
     (
         "How long history is kept",
         &[
-            ("retention.feed", Kind::Duration, "Change feed", "Such as 30d."),
+            ("retention.feed", Kind::Duration, "Change feed", "A duration such as 30d."),
             (
                 "retention.feed_entries",
                 Kind::Whole,
-                "Entries of the change feed",
+                "Feed entries",
                 "At most, however young they are.",
             ),
             ("retention.audit", Kind::Duration, "Audit log", ""),
@@ -120,12 +125,12 @@ const LINES: [(&str, &[Line]); 5] = [
                 "Schedule",
                 "Five fields as of cron: 0 8 * * 1 is Mondays at eight. Empty: no reminders.",
             ),
-            ("equipment.time_zone", Kind::Duration, "Time zone", "Such as Europe/Berlin."),
+            ("equipment.time_zone", Kind::Duration, "Time zone", "A name such as Europe/Berlin."),
             (
                 "equipment.email",
                 Kind::Lines,
                 "E-mail addresses",
-                "One a line. They get the report.",
+                "One per line. They get the report.",
             ),
         ],
     ),

@@ -116,7 +116,7 @@ async fn an_account_says_why_what_would_change_it_and_what_happened() {
         page.shows(words);
     }
     page.shows(&format!("/tenants/acme/requests?q={ada}"));
-    page.shows("Its actor now");
+    page.shows("<h2>Actor</h2>");
 
     scim.delete_user(&ada).await;
     let page = browser.get(&account(&ada)).await.expect(200);

@@ -15,7 +15,7 @@ async fn an_operator_sees_the_supervision_tree() {
     let page = browser.get("/actors").await.expect(200);
 
     for text in [
-        "Directory",
+        "depth-0\">Service",
         "Tenant",
         "acme",
         "umbrella",

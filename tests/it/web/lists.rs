@@ -19,14 +19,14 @@ async fn the_pages_of_an_empty_tenant_say_what_will_be_there() {
         ("accounts", "Accounts appear here as soon as"),
         ("groups", "Groups appear here when Entra pushes them"),
         ("holds", "Nothing waits, and nothing ever did"),
-        ("parked", "No membership waits"),
+        ("parked", "the directory has not sent anything yet"),
         ("audit?object=hold", "No entry is like that"),
     ] {
         browser.get(&format!("/tenants/acme/{path}")).await.expect(200).shows(words);
         browser.get(&format!("/tenants/none/{path}")).await.expect(404);
     }
     browser.get("/tenants/acme/holds/none").await.expect(404);
-    browser.get("/audit").await.expect(200).shows("made tenant");
+    browser.get("/audit").await.expect(200).shows("created tenant");
     drop(server);
 }
 
@@ -144,7 +144,7 @@ async fn the_audit_log_is_read_filtered_paged_and_exported() {
         page.shows(words);
     }
     let older = page.link("Older");
-    browser.get(&older).await.expect(200).shows("made");
+    browser.get(&older).await.expect(200).shows("created");
     let operators = browser.get("/tenants/acme/audit?actor=operator&object=account&id=").await;
     operators.expect(200).shows("on site");
     browser.get("/tenants/acme/audit?actor=odd").await.expect(400);

@@ -52,7 +52,7 @@ async fn health_and_the_mapping_check_say_what_is_wrong_and_what_helps() {
     page.shows("will not be noticed");
     let page = browser.get("/tenants/acme/health").await.expect(200);
     page.shows("will not be noticed");
-    page.shows("Somebody should look at what is marked below");
+    page.shows("Items marked below need attention");
     page.shows("No operation failed within 24 hours");
     assert!(!page.text.contains("<img src=x"), "{}", page.text);
 }
