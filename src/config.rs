@@ -54,7 +54,7 @@ pub struct ServeOptions {
     /// How long a stop waits for requests in flight [default: 8s]
     #[arg(long, env = "SLACKWATER_DRAIN", value_name = "DURATION")]
     pub drain: Option<String>,
-    /// Megabytes of pages kept in memory [default: 512]
+    /// Megabytes of pages kept in memory [default: 256]
     #[arg(long, env = "SLACKWATER_CACHE_MB", value_name = "MEGABYTES")]
     pub cache_mb: Option<usize>,
     /// Failed logins that one address may make in a minute before they are slowed down [default:
@@ -210,7 +210,7 @@ impl ServeOptions {
         })?;
         let listen = self.listen.or(file.listen).unwrap_or_else(|| "127.0.0.1:8080".to_owned());
         let drain = self.drain.or(file.drain).unwrap_or_else(|| "8s".to_owned());
-        let cache_mb = self.cache_mb.or(file.cache_mb).unwrap_or(512);
+        let cache_mb = self.cache_mb.or(file.cache_mb).unwrap_or(256);
         let public_url = self.public_url.or(file.public_url);
         let public_url = public_url.map(|url| public_url_of(&url_origin, &url));
         let key_origin = match &self.secret_key {

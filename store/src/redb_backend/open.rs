@@ -26,7 +26,7 @@ pub struct RedbStoreOptions {
 
 impl Default for RedbStoreOptions {
     fn default() -> Self {
-        Self { cache_bytes: 512 << 20 }
+        Self { cache_bytes: 256 << 20 }
     }
 }
 
