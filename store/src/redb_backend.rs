@@ -192,12 +192,13 @@ impl Shared {
         let transaction =
             database.begin_read().map_err(|error| ReadError::Unavailable(error.to_string()))?;
         let view = Arc::new(RedbView::new(transaction));
+        let mut latest = self.latest();
         // Begun before a write, it would show to those who come later what was there before it.
-        let is_latest = |latest: &Latest| latest.turns == turns && latest.turns.is_multiple_of(2);
-        let shared = Some(self.latest())
-            .filter(|latest| is_latest(latest))
-            .map(|mut latest| Arc::clone(latest.view.get_or_insert_with(|| Arc::clone(&view))));
-        Ok(shared.unwrap_or(view))
+        if latest.turns != turns || !turns.is_multiple_of(2) {
+            return Ok(view);
+        }
+        // Somebody else may have been faster.
+        Ok(Arc::clone(latest.view.get_or_insert_with(|| Arc::clone(&view))) as Arc<dyn RawView>)
     }
 
     fn latest(&self) -> MutexGuard<'_, Latest> {

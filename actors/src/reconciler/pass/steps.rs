@@ -24,7 +24,7 @@ const PIECE: usize = 1_024;
 /// that changes every role takes 1.4 times as long. With more, whoever writes meanwhile waits for larger
 /// transactions, which take some 20 ms at 256.
 const IN_FLIGHT_MAX: usize = 256;
-/// How long one account's actor may take.
+/// How long one account's actor may take, and how long its turn may.
 const ACCOUNT_WAIT_MAX: Duration = Duration::from_secs(20);
 
 /// How an account looks beside what the rules give.
@@ -430,8 +430,10 @@ async fn ask_actor(
     (user, cause, brake): Question,
     author: Author,
 ) -> Result<Reconciled, ChangeError> {
-    let closed = |_| ChangeError::unavailable("the service is stopping");
-    let _permit = shared.pass_permits.acquire().await.map_err(closed)?;
+    let permit = tokio::time::timeout(ACCOUNT_WAIT_MAX, shared.pass_permits.acquire()).await;
+    let Ok(Ok(_permit)) = permit else {
+        return Err(ChangeError::unavailable("too many passes change accounts at once"));
+    };
     shared.tenant_observed.sent();
     let span = tracing::Span::current();
     let message = |reply_to| {
