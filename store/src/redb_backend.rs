@@ -12,6 +12,7 @@
 
 mod build;
 mod disk;
+mod latest;
 mod open;
 #[cfg(test)]
 mod tests;
@@ -22,15 +23,14 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, TryLockError as Locked,
-};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, TryLockError as Locked};
 use std::time::{Duration, Instant};
 
 use redb::{Database, ReadableDatabase, StorageBackend, TableDefinition};
 
 pub(crate) use self::build::Loader;
 use self::disk::Disk;
+use self::latest::Latest;
 use self::open::{
     DirectoryLock, directory_error, file_disk, guard, lock_directory, open_database, open_once,
     prepare,
@@ -70,20 +70,10 @@ pub struct RedbStore {
 /// What readers and the writer share: the open database, or none while it cannot be read.
 struct Shared {
     /// Dropped before the database.
-    latest: Mutex<Latest>,
+    latest: Latest<Arc<RedbView>>,
     database: RwLock<Option<Database>>,
     disk: MakeDisk,
     cache_bytes: usize,
-}
-
-/// The view that readers share while nothing is written: to begin a read transaction for each would
-/// be a good part of what a small read costs. During a write everybody begins one of their own, so
-/// that none lives on for long: redb keeps pages that a view may need.
-#[derive(Default)]
-struct Latest {
-    view: Option<Arc<RedbView>>,
-    /// Grows when a write begins and when it ends: while it is odd, something is being written.
-    turns: u64,
 }
 
 /// Gives the storage under the database; called at every opening.
@@ -126,7 +116,7 @@ impl RedbStore {
         let cache_bytes = options.cache_bytes;
         let database = open_database(&|| open_once(&disk, cache_bytes), path)?;
         guard(path, || prepare(&database, path))?;
-        let (latest, database) = (Mutex::default(), RwLock::new(Some(database)));
+        let (latest, database) = (Latest::default(), RwLock::new(Some(database)));
         let shared = Arc::new(Shared { latest, database, disk, cache_bytes });
         let writer =
             Writer::start(RedbBackend { shared: Arc::clone(&shared) }).map_err(|error| {
@@ -182,37 +172,18 @@ impl Shared {
         let Some(database) = database.as_ref() else {
             return Err(ReadError::Unavailable("the database cannot be opened".into()));
         };
-        let turns = {
-            let latest = self.latest();
-            if let Some(view) = &latest.view {
-                return Ok(Arc::<RedbView>::clone(view));
-            }
-            latest.turns
+        let begun = match self.latest.shared() {
+            Ok(view) => return Ok(view),
+            Err(begun) => begun,
         };
         let transaction =
             database.begin_read().map_err(|error| ReadError::Unavailable(error.to_string()))?;
-        let view = Arc::new(RedbView::new(transaction));
-        let mut latest = self.latest();
-        // Begun before a write, it would show to those who come later what was there before it.
-        if latest.turns != turns || !turns.is_multiple_of(2) {
-            return Ok(view);
-        }
-        // Somebody else may have been faster.
-        Ok(Arc::clone(latest.view.get_or_insert_with(|| Arc::clone(&view))) as Arc<dyn RawView>)
-    }
-
-    fn latest(&self) -> MutexGuard<'_, Latest> {
-        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
+        Ok(self.latest.offer(begun, Arc::new(RedbView::new(transaction))))
     }
 
     /// A write begins or ends: nobody is given the view before it any more.
     fn turn(&self) {
-        let view = {
-            let mut latest = self.latest();
-            latest.turns = latest.turns.wrapping_add(1);
-            latest.view.take()
-        };
-        // Ended outside the lock: that takes locks of its own.
+        let view = self.latest.turn();
         let _ = catch_unwind(AssertUnwindSafe(|| drop(view)));
     }
 

@@ -136,11 +136,22 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn a_word_is_found_wherever_it_stands_across_two_windows() {
+        for word in WORDS {
+            for before in (1..=2).flat_map(|n| n * WINDOW_BYTES - 4 * word.len()..=n * WINDOW_BYTES)
+            {
+                let text = format!("{}{word}{}", "-".repeat(before), "-".repeat(100));
+                assert!(has_word(text.as_bytes()), "{word} behind {before} bytes");
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn both_ways_find_the_same(
-            before in "[ -~]{0,80}", far in 0_usize..2_200, word in 0_usize..WORDS.len(), upper in any::<u64>(),
-            cut in 0_usize..3, after in "\\PC{0,40}")
+            before in "[ -~]{0,80}", far in 0_usize..2_200, word in 0_usize..WORDS.len(),
+            upper in any::<u64>(), cut in 0_usize..3, after in "\\PC{0,40}")
         {
             let word = WORDS[word];
             let cased = word.char_indices().map(|(at, c)| {
