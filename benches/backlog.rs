@@ -18,10 +18,10 @@
 
 #[path = "support/results.rs"]
 mod results;
+#[path = "support/running.rs"]
+mod running;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -35,8 +35,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use self::results::Results;
+use self::running::{OPERATOR, Running};
 
-const OPERATOR: &str = "operator-token-of-the-benchmark";
 const USERS: usize = 1_000;
 const QUEUED: usize = 50_000;
 const IN_FLIGHT: usize = 32;
@@ -46,8 +46,7 @@ const PATCHES_PER_ROUND: usize = 1_000;
 const DELIVERY_WAIT_MAX: Duration = Duration::from_mins(10);
 
 struct Server {
-    child: Child,
-    base: String,
+    running: Running,
     client: Client,
     scim: String,
     token: String,
@@ -58,24 +57,11 @@ struct Server {
 impl Server {
     async fn start() -> Self {
         let data = tempfile::tempdir().unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_slackwater"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--allow-private-webhooks", "--data"])
-            .arg(data.path())
-            .env("SLACKWATER_ADMIN_TOKEN", OPERATOR)
-            .env("SLACKWATER_LOG", "error")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let base = lines
-            .map_while(Result::ok)
-            .find_map(|line| line.strip_prefix("listening on ").map(str::to_owned))
-            .expect("the server says where it listens");
+        let arguments = ["--allow-private-webhooks", "--log", "error"];
+        let running = Running::start(data.path(), &arguments);
         let client = Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().unwrap();
         let mut server = Self {
-            child,
-            base,
+            running,
             client,
             scim: String::new(),
             token: String::new(),
@@ -103,7 +89,7 @@ impl Server {
     }
 
     async fn admin(&self, method: Method, path: &str, body: &Value) -> Value {
-        let url = format!("{}/admin/v1{path}", self.base);
+        let url = format!("{}/admin/v1{path}", self.running.base);
         let answer =
             self.client.request(method, url).bearer_auth(OPERATOR).json(body).send().await.unwrap();
         assert!(answer.status().is_success(), "{path}: {}", answer.text().await.unwrap());
@@ -136,17 +122,11 @@ impl Server {
 
     /// Resident memory, in MiB.
     fn memory_mib(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.running.child.id())).unwrap();
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
         let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
         kib / 1_024
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
     }
 }
 

@@ -73,7 +73,7 @@ async fn look_up(tenant: &Tenant, round: usize, users: usize) -> Duration {
 
 /// Memory of the server in MiB, at most, so far.
 fn memory(server: &Server) -> f64 {
-    let path = format!("/proc/{}/status", server.child.id());
+    let path = format!("/proc/{}/status", server.running.child.id());
     let status = std::fs::read_to_string(path).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     line.trim().strip_suffix(" kB").unwrap().parse::<f64>().unwrap() / 1_024.0
@@ -81,9 +81,9 @@ fn memory(server: &Server) -> f64 {
 
 /// Asks a server to end, and waits until it has.
 fn stop(mut server: Server) {
-    let pid = server.child.id().to_string();
+    let pid = server.running.child.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-    assert!(server.child.wait().unwrap().success());
+    assert!(server.running.child.wait().unwrap().success());
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {
@@ -118,12 +118,12 @@ async fn main() {
     let bytes = std::fs::metadata(path).unwrap().len();
     tell("database", users, bytes as f64 / f64::from(1 << 20), "MiB", "");
 
-    let before = server.base.clone();
+    let before = server.running.base.clone();
     stop(server);
     let began = Instant::now();
     let server = Server::start(data.path(), &["--log", "warn"]);
     for tenant in [&mut large, &mut small] {
-        tenant.endpoint = tenant.endpoint.replacen(&before, &server.base, 1);
+        tenant.endpoint = tenant.endpoint.replacen(&before, &server.running.base, 1);
     }
     look_up(&large, 1, users).await;
     let opened = began.elapsed().as_secs_f64();

@@ -15,9 +15,10 @@
 
 #[path = "support/results.rs"]
 mod results;
+#[path = "support/running.rs"]
+mod running;
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
@@ -26,8 +27,8 @@ use reqwest::{Client, Method, Response, StatusCode, redirect};
 use serde_json::{Value, json};
 
 use self::results::Results;
+use self::running::{OPERATOR, Running};
 
-const OPERATOR: &str = "operator-token-of-the-benchmark";
 const ACCOUNTS: usize = 100_000;
 const ACCOUNTS_QUICK: usize = 5_000;
 const GROUPS: usize = 500;
@@ -116,8 +117,7 @@ const PAGES: [(&str, &[&str]); 22] = [
 ];
 
 struct Server {
-    child: Child,
-    base: String,
+    running: Running,
     client: Client,
     scim: String,
     token: String,
@@ -128,24 +128,12 @@ struct Server {
 impl Server {
     async fn start() -> Self {
         let data = tempfile::tempdir().unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_slackwater"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--allow-private-webhooks", "--data"])
-            .arg(data.path())
-            .env("SLACKWATER_ADMIN_TOKEN", OPERATOR)
-            .env("SLACKWATER_LOG", "error")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let base = lines
-            .map_while(Result::ok)
-            .find_map(|line| line.strip_prefix("listening on ").map(str::to_owned))
-            .expect("the server says where it listens");
+        let arguments = ["--allow-private-webhooks", "--log", "error"];
+        let running = Running::start(data.path(), &arguments);
         let client = Client::builder().no_proxy().redirect(redirect::Policy::none());
         let client = client.timeout(Duration::from_mins(2)).build().unwrap();
         let (scim, token, cookie) = Default::default();
-        let mut server = Self { child, base, client, scim, token, cookie, _data: data };
+        let mut server = Self { running, client, scim, token, cookie, _data: data };
         let made = server.admin(Method::POST, "/tenants", &json!({"id": "acme"})).await;
         server.scim = text(&made["scim"]["endpoint"]);
         server.token = text(&made["scim"]["token"]);
@@ -154,7 +142,7 @@ impl Server {
     }
 
     async fn log_in(&self) -> String {
-        let form = self.client.post(format!("{}/login", self.base));
+        let form = self.client.post(format!("{}/login", self.running.base));
         let form = form.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
         let answer = form.body(format!("token={OPERATOR}&next=%2F")).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::SEE_OTHER, "the log-in");
@@ -164,7 +152,7 @@ impl Server {
     }
 
     async fn admin(&self, method: Method, path: &str, body: &Value) -> Value {
-        let url = format!("{}/admin/v1{path}", self.base);
+        let url = format!("{}/admin/v1{path}", self.running.base);
         let sent = self.client.request(method, url).bearer_auth(OPERATOR).json(body).send().await;
         succeeded(path, sent.unwrap()).await.json().await.unwrap()
     }
@@ -204,7 +192,7 @@ impl Server {
 
     /// Asks for an address once, and reads all of the answer.
     async fn ask(&self, address: &Address) -> (Duration, String) {
-        let url = format!("{}{}{}", self.base, address.base(), address.path);
+        let url = format!("{}{}{}", self.running.base, address.base(), address.path);
         let request = self.client.get(&url);
         let request = if address.is_page {
             request.header(COOKIE, &self.cookie).header(ACCEPT, "text/html")
@@ -231,13 +219,6 @@ impl Server {
             }
         }
         Some(at)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
     }
 }
 

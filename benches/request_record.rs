@@ -70,7 +70,7 @@ impl Side {
 
     /// Processor time of the server so far, in seconds.
     fn cpu(&self) -> f64 {
-        let path = format!("/proc/{}/stat", self.server.child.id());
+        let path = format!("/proc/{}/stat", self.server.running.child.id());
         let stat = std::fs::read_to_string(path).unwrap();
         let behind_name = stat.rsplit(") ").next().unwrap();
         let ticks = behind_name.split(' ').skip(11).take(2).map(|n| n.parse::<f64>().unwrap());

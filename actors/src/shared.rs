@@ -3,26 +3,29 @@
 //! Nothing here waits: the configuration is swapped whole, the wave is a few counters behind a
 //! lock held for nanoseconds, and permits are counted by semaphores.
 
+mod couriers;
+mod waves;
+mod write_guard;
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use access::lifecycle::Moment;
-use access::wave::{Wave, WaveTracker, WriteOutcome};
-use access::{Author, GroupId, RequestId, TenantId, UserId, WaveId, WebhookId};
+use access::{GroupId, RequestId, TenantId, UserId, WebhookId};
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use ractor::ActorRef;
 use store::{
-    Changeset, CommitError, Committed, Mark, Marked, Operation, ReadError, Refusal, Snapshot,
-    Store, TenantKey,
+    Changeset, CommitError, Committed, Mark, Marked, ReadError, Refusal, Snapshot, Store, TenantKey,
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 
+pub(crate) use self::couriers::LiveCourier;
+use self::waves::TrackedWave;
+pub use self::write_guard::WriteGuard;
 use crate::cadence::Lessons;
 use crate::clock::Clock;
 use crate::config::ActiveConfig;
-use crate::courier::CourierMessage;
 use crate::courier::egress::Outbound;
 use crate::error::ChangeError;
 use crate::housekeeper::{ExpiredParked, HousekeeperMessage};
@@ -36,13 +39,8 @@ use crate::sent::SentLog;
 use crate::token_uses::TokenUses;
 use crate::traffic::{Answered, TrafficLog};
 
-/// How often the counters of an open wave are written along with a change.
-const WAVE_SAVED_EVERY_MS: i64 = 1_000;
 /// How long a change may wait for the disk.
 const COMMIT_WAIT_MAX: Duration = Duration::from_secs(15);
-
-/// A live courier and its counters.
-pub(crate) type LiveCourier = (ActorRef<CourierMessage>, Arc<Observed>);
 
 /// What the actors of one tenant share.
 pub struct Shared {
@@ -98,15 +96,6 @@ pub struct Shared {
     pub(crate) webhooks: tokio::sync::Mutex<()>,
     /// What the directory sent and got, on its way to the disk.
     pub recorder: Recorder,
-}
-
-#[derive(Default)]
-struct TrackedWave {
-    tracker: WaveTracker,
-    /// The wave whose row was last written, and when.
-    saved: Option<(WaveId, Timestamp)>,
-    /// Waves that have settled and whose reconciliation is not done yet.
-    reconciling: Vec<Wave>,
 }
 
 impl Shared {
@@ -231,7 +220,7 @@ impl Shared {
             }
             Err(error) => {
                 // The wave's row may have been part of it.
-                self.tracked_wave().saved = None;
+                self.save_wave_again();
                 self.refusal(error)
             }
         }
@@ -271,94 +260,6 @@ impl Shared {
     /// Tells of the feed's last number.
     pub fn feed(&self) -> watch::Receiver<u64> {
         self.feed.subscribe()
-    }
-
-    // --- waves -----------------------------------------------------------------------------------
-
-    /// A SCIM write by `author` arrives: it opens a wave or belongs to the open one, until the guard is
-    /// dropped.
-    pub fn begin_write(self: &Arc<Self>, author: Author) -> WriteGuard {
-        let now = self.clock.now();
-        let (wave, opened) = {
-            let mut tracked = self.tracked_wave();
-            let was_open = tracked.tracker.open().is_some();
-            (tracked.tracker.begin_write(now), !was_open)
-        };
-        if opened {
-            self.tell_reconciler(ReconcilerMessage::WaveOpened);
-        }
-        let outcome = Mutex::new(WriteOutcome::Failed);
-        let (shared, permits) = (Arc::clone(self), Mutex::default());
-        let span = tracing::Span::current();
-        WriteGuard(Arc::new(Write { shared, wave, author, outcome, permits, span }))
-    }
-
-    /// A look-up arrives. Answers the wave within which it does, if one is open.
-    pub fn look_up(&self) -> Option<WaveId> {
-        let mut tracked = self.tracked_wave();
-        tracked.tracker.look_up();
-        tracked.tracker.open().map(|wave| wave.id)
-    }
-
-    /// The open wave as it stands.
-    pub fn open_wave(&self) -> Option<Wave> {
-        self.tracked_wave().tracker.open().cloned()
-    }
-
-    /// A wave that is not wholly on disk yet: the open one, or one being reconciled.
-    pub fn live_wave(&self, id: WaveId) -> Option<Wave> {
-        let tracked = self.tracked_wave();
-        let mut live = tracked.tracker.open().into_iter().chain(&tracked.reconciling);
-        live.find(|wave| wave.id == id).cloned()
-    }
-
-    /// All waves that are not wholly on disk yet.
-    pub fn live_waves(&self) -> Vec<Wave> {
-        let tracked = self.tracked_wave();
-        tracked.tracker.open().into_iter().chain(&tracked.reconciling).cloned().collect()
-    }
-
-    /// The wave's row, when it is time to write it along with a change: when the wave is new, and
-    /// every second after that.
-    pub(crate) fn wave_row(&self, now: Timestamp) -> Option<Operation> {
-        let mut tracked = self.tracked_wave();
-        let wave = tracked.tracker.open()?.clone();
-        let due = tracked.saved.is_none_or(|(saved, at)| {
-            saved != wave.id || now.as_millisecond() - at.as_millisecond() >= WAVE_SAVED_EVERY_MS
-        });
-        if !due {
-            return None;
-        }
-        tracked.saved = Some((wave.id, now));
-        Some(Operation::PutWave(Box::new(wave)))
-    }
-
-    /// Waves that have settled and whose reconciliation is not done yet.
-    pub(crate) fn settled_waves(&self) -> Vec<Wave> {
-        self.tracked_wave().reconciling.clone()
-    }
-
-    pub(crate) fn resume_wave(&self, wave: Wave, now: Timestamp) {
-        self.tracked_wave().tracker.resume(wave, now);
-    }
-
-    pub(crate) fn wave_settles_at(&self, settle: Duration) -> Option<Timestamp> {
-        self.tracked_wave().tracker.settles_at(settle)
-    }
-
-    pub(crate) fn take_settled_wave(&self, now: Timestamp, settle: Duration) -> Option<Wave> {
-        let mut tracked = self.tracked_wave();
-        let wave = tracked.tracker.take_settled(now, settle)?;
-        tracked.reconciling.push(wave.clone());
-        Some(wave)
-    }
-
-    pub(crate) fn wave_reconciled(&self, wave: WaveId) {
-        self.tracked_wave().reconciling.retain(|open| open.id != wave);
-    }
-
-    fn tracked_wave(&self) -> MutexGuard<'_, TrackedWave> {
-        lock(&self.wave)
     }
 
     // --- the reconciler --------------------------------------------------------------------------
@@ -492,53 +393,6 @@ impl Shared {
         self.groups.live()
     }
 
-    pub(crate) fn courier_started(
-        &self,
-        webhook: WebhookId,
-        courier: ActorRef<CourierMessage>,
-        observed: Arc<Observed>,
-    ) {
-        write(&self.couriers).insert(webhook, (courier, observed));
-        self.courier_gone(webhook);
-    }
-
-    pub(crate) fn courier_ended(&self, webhook: WebhookId) {
-        write(&self.couriers).remove(&webhook);
-    }
-
-    /// A webhook's courier failed, and is started again after a rest.
-    pub(crate) fn courier_rests(&self, webhook: WebhookId, observed: Arc<Observed>) {
-        write(&self.resting_couriers).insert(webhook, observed);
-    }
-
-    /// A webhook's courier does not rest any more.
-    pub(crate) fn courier_gone(&self, webhook: WebhookId) {
-        write(&self.resting_couriers).remove(&webhook);
-    }
-
-    /// A webhook's courier, if it is live.
-    pub(crate) fn courier(&self, webhook: WebhookId) -> Option<LiveCourier> {
-        read(&self.couriers).get(&webhook).cloned()
-    }
-
-    /// Ends all couriers: each writes what it has done first, for at most `wait`.
-    pub(crate) async fn stop_couriers(&self, wait: Duration) {
-        let couriers: Vec<_> = write(&self.couriers).drain().map(|(_, (actor, _))| actor).collect();
-        let stop = couriers.iter().map(|courier| courier.stop_and_wait(None, Some(wait)));
-        // One that does not end in time delivers a few events again in its next life.
-        let _ = futures_util::future::join_all(stop).await;
-    }
-
-    /// The counters of the couriers that are live, and of those that failed and rest.
-    pub fn couriers(&self) -> Vec<(WebhookId, Arc<Observed>)> {
-        let mut couriers: Vec<_> =
-            read(&self.couriers).iter().map(|(id, (_, seen))| (*id, Arc::clone(seen))).collect();
-        let resting = read(&self.resting_couriers);
-        couriers.extend(resting.iter().map(|(id, seen)| (*id, Arc::clone(seen))));
-        couriers.sort_unstable_by_key(|(id, _)| *id);
-        couriers
-    }
-
     // --- reading ---------------------------------------------------------------------------------
 
     /// Whether an account waits for a reconciliation: it was touched, or changed settings have
@@ -640,75 +494,6 @@ macro_rules! attempt {
     }};
 }
 pub(crate) use attempt;
-
-/// A SCIM write in progress. It counts as failed unless told otherwise, and is over when the last
-/// clone is dropped: messages carry one, so that a wave does not settle while a change whose
-/// requester has gone away is still on its way to the disk.
-#[derive(Clone)]
-pub struct WriteGuard(Arc<Write>);
-
-struct Write {
-    shared: Arc<Shared>,
-    wave: WaveId,
-    author: Author,
-    outcome: Mutex<WriteOutcome>,
-    permits: Mutex<Vec<OwnedSemaphorePermit>>,
-    /// The request's.
-    span: tracing::Span,
-}
-
-impl WriteGuard {
-    /// The wave that the write belongs to.
-    pub fn wave(&self) -> WaveId {
-        self.0.wave
-    }
-
-    /// Who writes.
-    pub fn author(&self) -> &Author {
-        &self.0.author
-    }
-
-    /// The span of the request that writes.
-    pub(crate) fn span(&self) -> &tracing::Span {
-        &self.0.span
-    }
-
-    /// The write, at `now`.
-    pub(crate) fn moment(&self, now: Timestamp) -> Moment {
-        Moment { now, wave: Some(self.0.wave), request: self.0.author.request }
-    }
-
-    /// A change that the write makes, and that does nothing yet.
-    pub(crate) fn changeset(&self, now: Timestamp) -> Changeset {
-        let change = Changeset::new(self.0.shared.key, now, Some(self.0.wave));
-        change.by(self.0.author.clone())
-    }
-
-    /// Keeps these permits until the write is over: a message that waits in a mailbox counts, also
-    /// when its requester has gone away.
-    pub(crate) fn keep(&self, permits: impl IntoIterator<Item = OwnedSemaphorePermit>) {
-        lock(&self.0.permits).extend(permits);
-    }
-
-    /// The write is done.
-    pub fn done(self, outcome: WriteOutcome) {
-        *lock(&self.0.outcome) = outcome;
-    }
-}
-
-impl std::fmt::Debug for WriteGuard {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "WriteGuard({})", self.0.wave)
-    }
-}
-
-impl Drop for Write {
-    fn drop(&mut self) {
-        let now = self.shared.clock.now();
-        let outcome = *lock(&self.outcome);
-        self.shared.tracked_wave().tracker.end_write(now, outcome);
-    }
-}
 
 /// A poisoned lock guards values that are whole at every step.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

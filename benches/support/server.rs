@@ -1,20 +1,19 @@
 //! The release build as a server of its own, for benchmark programs that talk to it over HTTP.
 
-use std::io::{BufRead, BufReader};
+#[path = "running.rs"]
+mod running;
+
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 
-const OPERATOR: &str = "operator-token-of-the-benchmark";
+use self::running::{OPERATOR, Running};
 
 /// A server that ends with this.
 pub(crate) struct Server {
-    pub(crate) child: Child,
-    /// Where it listens: `http://HOST:PORT`.
-    pub(crate) base: String,
+    pub(crate) running: Running,
     client: Client,
 }
 
@@ -29,28 +28,14 @@ pub(crate) struct Tenant {
 impl Server {
     /// Starts one on this data, and waits until it listens.
     pub(crate) fn start(data: &Path, arguments: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_slackwater"))
-            .args(["serve", "--listen", "127.0.0.1:0"])
-            .args(arguments)
-            .arg("--data")
-            .arg(data)
-            .env("SLACKWATER_ADMIN_TOKEN", OPERATOR)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let base = lines
-            .map_while(Result::ok)
-            .find_map(|line| line.strip_prefix("listening on ").map(str::to_owned))
-            .expect("the server says where it listens");
+        let running = Running::start(data, arguments);
         let client = Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().unwrap();
-        Self { child, base, client }
+        Self { running, client }
     }
 
     /// Asks the admin API.
     pub(crate) async fn admin(&self, method: Method, path: &str, body: Option<&Value>) -> Value {
-        let url = format!("{}/admin/v1{path}", self.base);
+        let url = format!("{}/admin/v1{path}", self.running.base);
         let mut request = self.client.request(method, url).bearer_auth(OPERATOR);
         if let Some(body) = body {
             request = request.json(body);
@@ -67,14 +52,6 @@ impl Server {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let (endpoint, token) = (text(&made["scim"]["endpoint"]), text(&made["scim"]["token"]));
         Tenant { client: self.client.clone(), endpoint, token }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // One that was stopped is gone already.
-        let _ = self.child.kill();
-        self.child.wait().unwrap();
     }
 }
 
