@@ -4,8 +4,9 @@
 //! `cargo bench --bench ceiling` builds that server, and prints for creates, changes and reads what
 //! both do in a second, and which share of the possible ours is. The two take turns, each round in
 //! the other order, so that whatever else the machine does meets both; what is compared is the
-//! median of the rounds, and how far single rounds were apart stands beside it. Reads are held
-//! against an answer of a kilobyte that is always the same.
+//! median of the rounds, and how far single rounds were apart stands beside it. The smallest server
+//! writes the same rows as Slackwater, and once more, in a run of its own, the user and its index
+//! rows alone. Reads are held against an answer of a kilobyte that is always the same.
 //!
 //! Options, after `--`: `--rounds N`, `--quick` (a tenth of the requests), `--only TEXT` (workloads
 //! whose name holds it), `--serve=OPTION` (one more option of `slackwater serve`, any number of
@@ -34,18 +35,31 @@ use self::requests::{new_title, user, user_name};
 use self::results::Results;
 use self::servers::{Server, own_cpu};
 
-/// What is compared: its name, the connections, and the requests of a round.
-const WORKLOADS: [(&str, Kind, usize, usize); 7] = [
-    ("create a user", Kind::Create, 64, 8_000),
-    ("create a user", Kind::Create, 256, 8_000),
-    ("PATCH a user", Kind::Patch, 64, 8_000),
-    ("PATCH a user", Kind::Patch, 256, 8_000),
-    ("GET a user", Kind::Get, 64, 30_000),
-    ("look a user up by userName", Kind::LookUp, 64, 30_000),
-    ("look a user up that is not there", Kind::LookUpNobody, 64, 30_000),
+/// What is compared: its name, with which rows, the connections, and the requests of a round.
+const WORKLOADS: [(&str, Kind, Rows, usize, usize); 11] = [
+    ("create a user", Kind::Create, Rows::Same, 64, 8_000),
+    ("create a user", Kind::Create, Rows::Same, 256, 8_000),
+    ("create a user, fewest rows", Kind::Create, Rows::Fewest, 64, 8_000),
+    ("create a user, fewest rows", Kind::Create, Rows::Fewest, 256, 8_000),
+    ("PATCH a user", Kind::Patch, Rows::Same, 64, 8_000),
+    ("PATCH a user", Kind::Patch, Rows::Same, 256, 8_000),
+    ("PATCH a user, fewest rows", Kind::Patch, Rows::Fewest, 64, 8_000),
+    ("PATCH a user, fewest rows", Kind::Patch, Rows::Fewest, 256, 8_000),
+    ("GET a user", Kind::Get, Rows::Same, 64, 30_000),
+    ("look a user up by userName", Kind::LookUp, Rows::Same, 64, 30_000),
+    ("look a user up that is not there", Kind::LookUpNobody, Rows::Same, 64, 30_000),
 ];
 /// A step that visits users far apart, one after the other.
 const STRIDE: usize = 7_919;
+
+/// What the smallest server writes.
+#[derive(Clone, Copy)]
+enum Rows {
+    /// As many as Slackwater, and as large.
+    Same,
+    /// The user and what finds it again.
+    Fewest,
+}
 
 #[derive(Clone, Copy)]
 enum Kind {
@@ -221,7 +235,8 @@ async fn main() {
     let options = Options::parse();
     let divisor = if options.quick { 10 } else { 1 };
     let side = |server: Server, is_ours| Side { server, is_ours, ids: Vec::new() };
-    let mut theirs = side(Server::smallest(), false);
+    let mut same_rows = side(Server::smallest(&[]), false);
+    let mut fewest_rows = side(Server::smallest(&["fewest-rows"]), false);
     let mut ours = side(Server::slackwater(&options.serve).await, true);
     println!(
         "{:<34} {:>5} {:>9} {:>9} {:>21} {:>17} {:>17} {:>15} {:>6}",
@@ -236,7 +251,11 @@ async fn main() {
         "load"
     );
     let mut results = Results::default();
-    for (name, kind, connections, requests) in WORKLOADS {
+    for (name, kind, rows, connections, requests) in WORKLOADS {
+        let theirs = match rows {
+            Rows::Same => &mut same_rows,
+            Rows::Fewest => &mut fewest_rows,
+        };
         let is_wanted = name.contains(&options.only);
         if !is_wanted && !matches!(kind, Kind::Create) {
             continue;

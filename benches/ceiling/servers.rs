@@ -1,4 +1,4 @@
-//! The two servers: started for a run, with data of their own that goes with them.
+//! The servers: started for a run, with data of their own that goes with them.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
@@ -24,10 +24,13 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    fn start(program: &Path, arguments: &[String], data: tempfile::TempDir) -> Self {
+    /// Starts a program: arguments, where its data go, more options.
+    fn start(program: &Path, before: &[String], options: &[&str]) -> Self {
+        let data = tempfile::tempdir().unwrap();
         let mut child = Command::new(program)
-            .args(arguments)
+            .args(before)
             .arg(data.path())
+            .args(options)
             .env("SLACKWATER_ADMIN_TOKEN", OPERATOR)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -42,8 +45,8 @@ impl Server {
         Self { child, address: address.parse().unwrap(), prefix, token, _data: data }
     }
 
-    /// Builds the smallest server, if it has changed, and starts it.
-    pub(crate) fn smallest() -> Self {
+    /// Builds the smallest server, if it has changed, and starts it with these options.
+    pub(crate) fn smallest(options: &[&str]) -> Self {
         let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/smallest-server");
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("smallest-server");
         let built = Command::new(env!("CARGO"))
@@ -55,7 +58,7 @@ impl Server {
             .unwrap();
         assert!(built.success(), "the smallest server is not built");
         let program: PathBuf = target.join("release/smallest-server");
-        Self::start(&program, &[], tempfile::tempdir().unwrap())
+        Self::start(&program, &[], options)
     }
 
     /// Starts Slackwater as it is shipped, with these options too, and makes a tenant.
@@ -64,7 +67,7 @@ impl Server {
         arguments.extend_from_slice(options);
         arguments.push("--data".to_owned());
         let program = Path::new(env!("CARGO_BIN_EXE_slackwater"));
-        let mut server = Self::start(program, &arguments, tempfile::tempdir().unwrap());
+        let mut server = Self::start(program, &arguments, &[]);
         let made = server.admin("POST", "/tenants", &json!({"id": "acme"})).await;
         // No limit to the rate; and no wave settles while requests are measured.
         let settings = json!({

@@ -1,16 +1,19 @@
 //! The smallest server that keeps Slackwater's promise: answered means on disk.
 //!
-//! It parses the same bodies, commits a user with three index rows in the same kind of redb
-//! transaction (two-phase, quick repair, as many changes as are queued), and answers with the bytes
-//! that it stored. Beyond that it does nothing: no token, schema, uniqueness, tenant, role, feed,
-//! audit log or record of requests. What it does in a second is taken for the most that a server
-//! built of axum and redb can do on this machine: the ceiling that Slackwater is held against.
+//! It parses the same bodies, commits the same rows in the same kind of redb transaction (two-phase,
+//! quick repair, as many changes as are queued), and answers with the bytes that it stored. Beyond
+//! that it does nothing: it knows no token, schema, uniqueness, tenant or role. Account, dirty mark,
+//! feed entry, audit entry, counters and wave are rows of Slackwater's size with nothing in them.
+//! What it does in a second is taken for the most that a server built of axum and redb can do on
+//! this machine: the ceiling that Slackwater is held against.
 //!
-//! `smallest-server DIRECTORY` prints where it listens, as Slackwater does.
+//! `smallest-server DIRECTORY` prints where it listens, as Slackwater does. With `fewest-rows` behind
+//! the directory it keeps the user and its index rows alone.
 
 use std::io::Error;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use axum::Router;
@@ -34,7 +37,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// The same as in Slackwater's writer and its options.
 const QUEUE_MAX: usize = 8_192;
 const BATCH_MAX: usize = 1_024;
-const CACHE_BYTES: usize = 512 << 20;
+const CACHE_BYTES: usize = 256 << 20;
 /// A kilobyte, answered without a look at the disk.
 const STATIC_BYTES: [u8; 1_024] = [b'x'; 1_024];
 
@@ -45,9 +48,30 @@ const USERS: Table = TableDefinition::new("users");
 const NAMES: Table = TableDefinition::new("names");
 /// External id and id.
 const EXTERNAL_IDS: Table = TableDefinition::new("external_ids");
-/// Address and id.
-const EMAILS: Table = TableDefinition::new("emails");
-const TABLES: [Table; 4] = [USERS, NAMES, EXTERNAL_IDS, EMAILS];
+/// Id → account.
+const ACCOUNTS: Table = TableDefinition::new("accounts");
+/// Id → dirty mark.
+const MARKS: Table = TableDefinition::new("marks");
+/// Number → entry.
+const FEED: Table = TableDefinition::new("feed");
+/// Number → entry.
+const AUDIT: Table = TableDefinition::new("audit");
+/// One row, which every change writes.
+const COUNTERS: Table = TableDefinition::new("counters");
+/// The same.
+const WAVES: Table = TableDefinition::new("waves");
+const TABLES: [Table; 9] =
+    [USERS, NAMES, EXTERNAL_IDS, ACCOUNTS, MARKS, FEED, AUDIT, COUNTERS, WAVES];
+
+/// What Slackwater's values take of the rows that are no user's, in bytes, as a backup of it shows
+/// for the users and changes of the benchmark.
+const ACCOUNT_BYTES: usize = 557;
+const MARK_BYTES: usize = 56;
+const FEED_BYTES: usize = 410;
+const AUDIT_CREATE_BYTES: usize = 1_605;
+const AUDIT_PATCH_BYTES: usize = 401;
+const COUNTERS_BYTES: usize = 152;
+const WAVE_BYTES: usize = 222;
 
 /// A row to write: the number of its table, key, value.
 type Row = (usize, Vec<u8>, Vec<u8>);
@@ -62,6 +86,9 @@ struct Change {
 struct App {
     database: Arc<Database>,
     queue: SyncSender<Change>,
+    /// The last entry's number.
+    entries: Arc<AtomicU64>,
+    fewest_rows: bool,
 }
 
 /// Something that a test program does not handle; the bench sees the status.
@@ -80,7 +107,7 @@ impl<E: std::error::Error> From<E> for Failed {
 }
 
 impl App {
-    fn open(directory: &Path) -> Result<Self, Box<dyn std::error::Error>> {
+    fn open(directory: &Path, fewest_rows: bool) -> Result<Self, Box<dyn std::error::Error>> {
         let path = directory.join("smallest.redb");
         let database = Database::builder().set_cache_size(CACHE_BYTES).create(path)?;
         let database = Arc::new(database);
@@ -90,7 +117,27 @@ impl App {
         std::thread::Builder::new()
             .name("writer".into())
             .spawn(move || drain(&written, &changes))?;
-        Ok(Self { database, queue })
+        Ok(Self { database, queue, entries: Arc::default(), fewest_rows })
+    }
+
+    /// The rows that Slackwater writes beside those of a user; some of them only for a new one.
+    fn beside(&self, id: &[u8], is_new: bool) -> Vec<Row> {
+        if self.fewest_rows {
+            return Vec::new();
+        }
+        let number = self.entries.fetch_add(1, Ordering::Relaxed).to_be_bytes().to_vec();
+        let audit_bytes = if is_new { AUDIT_CREATE_BYTES } else { AUDIT_PATCH_BYTES };
+        let mut rows = vec![
+            (4, id.to_vec(), vec![b' '; MARK_BYTES]),
+            (6, number.clone(), vec![b' '; audit_bytes]),
+            (7, Vec::new(), vec![b' '; COUNTERS_BYTES]),
+        ];
+        if is_new {
+            rows.push((3, id.to_vec(), vec![b' '; ACCOUNT_BYTES]));
+            rows.push((5, number, vec![b' '; FEED_BYTES]));
+            rows.push((8, Vec::new(), vec![b' '; WAVE_BYTES]));
+        }
+        rows
     }
 
     fn read(&self, id: Uuid) -> Result<Option<Value>, Failed> {
@@ -116,7 +163,11 @@ fn drain(database: &Database, changes: &Receiver<Change>) {
             rows.extend(change.rows);
             waiting.push(change.written);
         }
+        // Of the rows that every change writes, one is written.
         rows.sort_unstable();
+        rows.dedup_by(|(table, key, _), (before, key_before, _)| {
+            table == before && key == key_before
+        });
         if write(database, rows).is_err() {
             // Those who wait hear that their writer is gone.
             return;
@@ -153,12 +204,12 @@ async fn create(State(app): State<App>, body: Bytes) -> Result<Response, Failed>
     user["id"] = id.to_string().into();
     let text = |value: &Value| value.as_str().unwrap_or_default().as_bytes().to_vec();
     let (id, stored) = (id.as_bytes().to_vec(), serde_json::to_vec(&user)?);
-    let rows = vec![
+    let mut rows = vec![
         (0, id.clone(), stored.clone()),
         (1, text(&user["userName"]), id.clone()),
         (2, [text(&user["externalId"]), id.clone()].concat(), Vec::new()),
-        (3, [text(&user["emails"][0]["value"]), id].concat(), Vec::new()),
     ];
+    rows.extend(app.beside(&id, true));
     app.commit(rows).await?;
     Ok(answer(StatusCode::CREATED, stored))
 }
@@ -175,7 +226,9 @@ async fn change(
     let value = operation["value"].take();
     user[operation["path"].as_str().unwrap_or_default()] = value;
     let stored = serde_json::to_vec(&user)?;
-    app.commit(vec![(0, id.as_bytes().to_vec(), stored.clone())]).await?;
+    let mut rows = vec![(0, id.as_bytes().to_vec(), stored.clone())];
+    rows.extend(app.beside(id.as_bytes(), false));
+    app.commit(rows).await?;
     Ok(answer(StatusCode::OK, stored))
 }
 
@@ -185,8 +238,10 @@ async fn fixed() -> Response {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let directory = std::env::args_os().nth(1).ok_or(Error::other("name a directory"))?;
-    let app = App::open(Path::new(&directory))?;
+    let mut arguments = std::env::args_os().skip(1);
+    let directory = arguments.next().ok_or(Error::other("name a directory"))?;
+    let fewest_rows = arguments.any(|argument| argument == "fewest-rows");
+    let app = App::open(Path::new(&directory), fewest_rows)?;
     let router = Router::new()
         .route("/Users", post(create))
         .route("/Users/{id}", patch(change))
