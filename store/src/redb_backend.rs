@@ -181,9 +181,9 @@ impl Shared {
         Ok(self.latest.offer(begun, Arc::new(RedbView::new(transaction))))
     }
 
-    /// A write begins or ends: nobody is given the view before it any more.
-    fn turn(&self) {
-        let view = self.latest.turn();
+    /// Something was written: nobody is given the view before it any more.
+    fn written(&self) {
+        let view = self.latest.written();
         let _ = catch_unwind(AssertUnwindSafe(|| drop(view)));
     }
 
@@ -242,10 +242,10 @@ impl Backend for RedbBackend {
         let Some(database) = database.as_ref() else {
             return Err(WriteError::NotWritten("the database is not open".into()));
         };
-        self.shared.turn();
         let written = catch_unwind(AssertUnwindSafe(|| write(database, writes, &[])))
             .unwrap_or_else(|_| Err(WriteError::Unknown("a page is damaged".into())));
-        self.shared.turn();
+        // Before anybody hears of it.
+        self.shared.written();
         written
     }
 
@@ -253,7 +253,7 @@ impl Backend for RedbBackend {
         let mut slot = self.shared.database.write().unwrap_or_else(PoisonError::into_inner);
         // Views of the old one end here: they give what is cached, and an error for the rest.
         let closed = slot.take();
-        self.shared.turn();
+        self.shared.written();
         let _ = catch_unwind(AssertUnwindSafe(|| drop(closed)));
         let reopened = match self.shared.open_writable() {
             Ok(database) => {
@@ -265,7 +265,7 @@ impl Backend for RedbBackend {
                 Err(reason)
             }
         };
-        self.shared.turn();
+        self.shared.written();
         reopened
     }
 }

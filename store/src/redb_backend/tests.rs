@@ -82,7 +82,7 @@ fn a_file_from_before_the_request_record_gets_its_table_and_misses_no_other() {
     assert!(RedbStore::open(directory.path(), &RedbStoreOptions::default()).is_err());
 }
 
-/// Readers share a view while nothing is written. However they meet the writer, whoever heard that a
+/// Readers share a view from one write to the next. However they meet the writer, whoever heard that a
 /// change is on disk reads it, and a snapshot stays what it was.
 #[test]
 fn what_was_answered_is_in_every_later_snapshot_while_many_read() {
