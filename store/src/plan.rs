@@ -16,7 +16,7 @@ mod tests;
 
 use access::{Account, Author, Event};
 use jiff::Timestamp;
-use serde_json::{Map, Value};
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 use crate::changeset::{Changeset, Committed, Operation, Refusal, Requirement};
 use crate::key::{self, TenantKey};
@@ -259,14 +259,8 @@ impl<'p, 'a> Change<'p, 'a> {
     fn tell(&mut self, event: Event) -> Planned<()> {
         self.counters.feed += 1;
         let sequence = self.counters.feed;
-        let id = format!("evt_{:011x}{sequence:08x}", self.now.as_millisecond());
-        let mut entry = Map::with_capacity(event.data.len() + 4);
-        entry.insert("seq".into(), sequence.into());
-        entry.insert("id".into(), id.into());
-        entry.insert("type".into(), event.kind.as_str().into());
-        entry.insert("at".into(), format!("{:.3}", self.now).into());
-        entry.extend(event.data);
-        let payload = encode_json(Table::Feed, &Value::Object(entry))?;
+        let entry = FeedEntry { sequence, at: self.now, event: &event };
+        let payload = encode_json(Table::Feed, &entry)?;
         self.overlay.put(Table::Feed, key::feed(self.tenant, sequence), payload);
         Ok(())
     }
@@ -278,6 +272,31 @@ impl<'p, 'a> Change<'p, 'a> {
     ) -> Planned<Option<T>> {
         let payload = self.overlay.get(table, key)?;
         Ok(payload.as_deref().map(|payload| decode_json(table, payload)).transpose()?)
+    }
+}
+
+/// An entry of the feed, as it is kept and shown.
+struct FeedEntry<'a> {
+    sequence: u64,
+    at: Timestamp,
+    event: &'a Event,
+}
+
+impl Serialize for FeedEntry<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { sequence, at, event } = self;
+        let mut entry = serializer.serialize_map(None)?;
+        entry.serialize_entry("seq", sequence)?;
+        entry.serialize_entry(
+            "id",
+            &format_args!("evt_{:011x}{sequence:08x}", at.as_millisecond()),
+        )?;
+        entry.serialize_entry("type", event.kind.as_str())?;
+        entry.serialize_entry("at", &format_args!("{at:.3}"))?;
+        for (name, value) in &event.data {
+            entry.serialize_entry(name, value)?;
+        }
+        entry.end()
     }
 }
 

@@ -190,12 +190,13 @@ struct Worker<B> {
 
 impl<B: Backend> Worker<B> {
     fn run(mut self, requests: &Receiver<Request>) {
+        let mut batch = Vec::new();
         while let Ok(first) = requests.recv() {
-            let mut batch = vec![first];
+            batch.push(first);
             batch.extend(requests.try_iter().take(BATCH_MAX - 1));
             self.waiting.taken(batch.len());
             self.waiting.writes(batch.first().map(|oldest| oldest.waiting.handed_in));
-            let committed = self.commit(batch);
+            let committed = self.commit(&mut batch);
             self.waiting.writes(None);
             if let Err(failure) = committed {
                 self.recover(requests, failure);
@@ -203,13 +204,13 @@ impl<B: Backend> Worker<B> {
         }
     }
 
-    /// Commits a batch and answers it.
-    fn commit(&mut self, batch: Vec<Request>) -> Result<(), Failure> {
+    /// Commits a batch and answers it; what is left of it is its memory.
+    fn commit(&mut self, batch: &mut Vec<Request>) -> Result<(), Failure> {
         let view = match self.backend.view() {
             Ok(view) => view,
             Err(error) => {
                 let reason = error.to_string();
-                for request in batch {
+                for request in batch.drain(..) {
                     self.answer(request.waiting, Err(CommitError::Unavailable(reason.clone())));
                 }
                 return Err(self.failure(reason));
@@ -219,7 +220,7 @@ impl<B: Backend> Worker<B> {
         let mut answers = Vec::with_capacity(batch.len());
         let mut failed = None;
         let size = batch.len();
-        for Request { change, waiting } in batch {
+        for Request { change, waiting } in batch.drain(..) {
             self.meters.begun(&waiting.span, waiting.handed_in, size);
             let planned = catch_unwind(AssertUnwindSafe(|| planner.plan(change)));
             let outcome = match planned {
