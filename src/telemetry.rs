@@ -10,6 +10,7 @@
 pub mod catalogue;
 pub(crate) mod figures;
 pub mod otlp;
+mod span_fields;
 mod text;
 
 use std::io::BufWriter;
@@ -26,6 +27,7 @@ use tracing_subscriber::{EnvFilter, Layer as _};
 
 use self::catalogue::{Kind, METRICS};
 use self::otlp::Exporter;
+use self::span_fields::SpanFields;
 
 /// How often values that were recorded are put into their buckets, also when nobody asks for the
 /// metrics: until then each takes memory.
@@ -69,7 +71,7 @@ pub fn log(
             // All spans once, from the outside in. The innermost would stand there twice, and each is
             // read and written again for each line.
             let lines = lines.json().flatten_event(true).with_current_span(false);
-            lines.with_filter(filter).boxed()
+            lines.fmt_fields(SpanFields).with_filter(filter).boxed()
         }
         LogFormat::Text => {
             lines.with_ansi(false).fmt_fields(text::fields()).with_filter(filter).boxed()
