@@ -1,6 +1,7 @@
 //! How costs grow with size, measured on the release build over HTTP:
 //!
-//! - adding one member to a group of 20 to 20,000
+//! - adding one member to a group of 20 to 20,000, one at a time and 16 at once
+//! - reading such a group without its members
 //! - `userName eq` among 100 to 100,000 users
 //!
 //! `cargo bench --bench scaling` prints the medians, and the ratio of the last to the first. The
@@ -34,6 +35,9 @@ const ROUNDS: usize = 1_000;
 const GROUP_SIZES: [usize; 4] = [20, 200, 2_000, 20_000];
 const TENANT_SIZES: [usize; 4] = [100, 1_000, 10_000, 100_000];
 const IN_FLIGHT: usize = 64;
+/// New members of one group under way at once, and how many make one measurement.
+const JOINING_AT_ONCE: usize = 16;
+const JOINERS: usize = 160;
 
 async fn create_users(tenant: &Tenant, count: usize) -> Vec<String> {
     let create = |n: usize| async move {
@@ -100,26 +104,72 @@ fn report(what: &str, sizes: &[usize], times: Vec<Vec<Duration>>, results: &mut 
     println!("  ratio {ratio:.2} (at most 2 is the aim)");
 }
 
-/// Groups of each size; then each gets a new member, in turns.
-async fn grow_groups(tenant: &Tenant, sizes: &[usize], rounds: usize) -> Vec<Vec<Duration>> {
-    let largest = *sizes.iter().max().unwrap();
-    let users = create_users(tenant, largest + rounds).await;
-    let (members, joiners) = users.split_at(largest);
-    let mut groups = Vec::new();
-    for size in sizes {
-        groups.push(create_group(tenant, &format!("group of {size}"), &members[..*size]).await);
-    }
-    let mut times = vec![Vec::new(); sizes.len()];
-    for joiner in joiners.chunks(1) {
-        for (group, times) in groups.iter().zip(&mut times) {
-            let began = Instant::now();
-            add(tenant, group, joiner).await;
-            times.push(began.elapsed());
-            // Groups keep their sizes: who joined leaves again, untimed.
-            remove(tenant, group, &joiner[0]).await;
+/// Groups of each size, and users who are in none of them.
+struct Crowd<'a> {
+    tenant: &'a Tenant,
+    groups: Vec<String>,
+    joiners: Vec<String>,
+}
+
+impl<'a> Crowd<'a> {
+    async fn new(tenant: &'a Tenant, sizes: &[usize]) -> Self {
+        let largest = *sizes.iter().max().unwrap();
+        let mut members = create_users(tenant, largest + JOINERS).await;
+        let joiners = members.split_off(largest);
+        let mut groups = Vec::new();
+        for size in sizes {
+            groups.push(create_group(tenant, &format!("group of {size}"), &members[..*size]).await);
         }
+        Self { tenant, groups, joiners }
     }
-    times
+
+    /// Each group gets a new member, in turns.
+    async fn join(&self, rounds: usize) -> Vec<Vec<Duration>> {
+        let mut times = vec![Vec::new(); self.groups.len()];
+        for joiner in self.joiners.chunks(1).cycle().take(rounds) {
+            for (group, times) in self.groups.iter().zip(&mut times) {
+                let began = Instant::now();
+                add(self.tenant, group, joiner).await;
+                times.push(began.elapsed());
+                // Groups keep their sizes: who joined leaves again, untimed.
+                remove(self.tenant, group, &joiner[0]).await;
+            }
+        }
+        times
+    }
+
+    /// Each group gets many new members, in turns; how long one takes when so many come at once.
+    async fn join_at_once(&self, rounds: usize) -> Vec<Vec<Duration>> {
+        let mut times = vec![Vec::new(); self.groups.len()];
+        for _ in 0..rounds {
+            for (group, times) in self.groups.iter().zip(&mut times) {
+                let began = Instant::now();
+                let joining = stream::iter(self.joiners.chunks(1));
+                let join = async |joiner: &[String]| add(self.tenant, group, joiner).await;
+                joining.for_each_concurrent(JOINING_AT_ONCE, join).await;
+                times.push(began.elapsed() / u32::try_from(JOINERS).unwrap());
+                let leaving = stream::iter(&self.joiners);
+                let leave = async |joiner: &String| remove(self.tenant, group, joiner).await;
+                leaving.for_each_concurrent(JOINING_AT_ONCE, leave).await;
+            }
+        }
+        times
+    }
+
+    /// Each group is read without its members, in turns.
+    async fn read(&self, rounds: usize) -> Vec<Vec<Duration>> {
+        let mut times = vec![Vec::new(); self.groups.len()];
+        for _ in 0..rounds {
+            for (group, times) in self.groups.iter().zip(&mut times) {
+                let path = format!("/Groups/{group}?excludedAttributes=members");
+                let began = Instant::now();
+                let (status, answer) = self.tenant.send(Method::GET, &path, None).await;
+                times.push(began.elapsed());
+                assert_eq!((status, &answer["id"]), (StatusCode::OK, &json!(group)));
+            }
+        }
+        times
+    }
 }
 
 /// Tenants of each size; then somebody is looked up in each, in turns.
@@ -159,8 +209,13 @@ async fn main() {
     let mut results = Results::default();
 
     let crowd = server.tenant("members").await;
-    let times = grow_groups(&crowd, group_sizes, rounds).await;
+    let crowd = Crowd::new(&crowd, group_sizes).await;
+    let times = crowd.join(rounds).await;
     report("add one member to a group", group_sizes, times, &mut results);
+    let times = crowd.join_at_once(rounds / 50).await;
+    report("add one member to a group, 16 at once", group_sizes, times, &mut results);
+    let times = crowd.read(rounds).await;
+    report("read a group without its members", group_sizes, times, &mut results);
     let times = look_up_in(&server, tenant_sizes, rounds).await;
     report("look a user up by userName", tenant_sizes, times, &mut results);
     results.write();
