@@ -28,7 +28,7 @@ fn main() {
         bencher.iter(|| json::parse(black_box(&bytes)).unwrap());
     });
     create.bench_function("create", |bencher| {
-        let create = |body| resource::create(ResourceType::User, user::ID, &body).unwrap();
+        let create = |body| resource::create(ResourceType::User, user::ID, body).unwrap();
         bencher.iter_batched(user::body, create, BatchSize::SmallInput);
     });
     create.bench_function("to bytes", |bencher| {
@@ -37,7 +37,7 @@ fn main() {
     create.bench_function("body", |bencher| {
         bencher.iter(|| {
             let body = json::parse(black_box(&bytes)).unwrap();
-            let created = resource::create(ResourceType::User, user::ID, &body).unwrap();
+            let created = resource::create(ResourceType::User, user::ID, body).unwrap();
             created.resource.to_bytes()
         });
     });

@@ -40,5 +40,5 @@ pub(crate) fn body() -> Value {
 
 /// The user.
 pub(crate) fn resource() -> Resource {
-    resource::create(ResourceType::User, ID, &body()).unwrap().resource
+    resource::create(ResourceType::User, ID, body()).unwrap().resource
 }
