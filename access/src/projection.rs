@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     fn profile(body: &Value) -> Profile {
-        let created = scim::resource::create(ResourceType::User, "id", body).unwrap();
+        let created = scim::resource::create(ResourceType::User, "id", body.clone()).unwrap();
         Profile::of(&created.resource, &FieldPaths::new(&Settings::default()))
     }
 

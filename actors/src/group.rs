@@ -165,7 +165,7 @@ impl GroupArguments {
             }
             GroupMessage::Replace { body, precondition, write, reply_to } => {
                 let decide = |current: &Resource, _: &Snapshot| {
-                    let (resource, members) = scim::resource::replace(current, &body)?;
+                    let (resource, members) = scim::resource::replace(current, body.clone())?;
                     let members = members.map(|members| MemberChange::Replace(values(members)));
                     let members = members.into_iter().collect();
                     Ok(Next { resource, members, depends_on_members: false })

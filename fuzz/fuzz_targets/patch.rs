@@ -16,12 +16,12 @@ fuzz_target!(|bytes: &[u8]| {
         (ResourceType::Group, json!({"displayName": "Tools"})),
     ];
     for (resource_type, start) in bodies {
-        let Ok(created) = resource::create(resource_type, "x1", &start) else { return };
-        let Ok(patch) = Patch::compile(resource_type, &body) else { continue };
+        let Ok(created) = resource::create(resource_type, "x1", start) else { return };
+        let Ok(patch) = Patch::compile(resource_type, body.clone()) else { continue };
         let Ok(patched) = patch.apply(&created.resource) else { continue };
         assert_eq!(patched.resource.id(), "x1");
         let full = Value::Object(patched.resource.attributes().clone());
-        let again = resource::create(resource_type, "x1", &full);
+        let again = resource::create(resource_type, "x1", full);
         assert_eq!(again.map(|again| again.resource), Ok(patched.resource));
     }
 });

@@ -13,7 +13,7 @@ mod user;
 use std::hint::black_box;
 use std::time::Duration;
 
-use criterion::Criterion;
+use criterion::{BatchSize, Criterion};
 use scim::patch::Patch;
 use scim::schema::ResourceType;
 use scim::urn::{ENTERPRISE_USER, PATCH_OP};
@@ -100,13 +100,14 @@ fn main() {
     let mut compile = criterion.benchmark_group("patch compile");
     for (name, body) in &bodies {
         compile.bench_function(*name, |bencher| {
-            bencher.iter(|| Patch::compile(ResourceType::User, black_box(body)).unwrap());
+            let compile = |body| Patch::compile(ResourceType::User, body).unwrap();
+            bencher.iter_batched(|| body.clone(), compile, BatchSize::SmallInput);
         });
     }
     compile.finish();
     let mut apply = criterion.benchmark_group("patch apply");
     for (name, body) in &bodies {
-        let patch = Patch::compile(ResourceType::User, body).unwrap();
+        let patch = Patch::compile(ResourceType::User, body.clone()).unwrap();
         assert_ne!(patch.apply(&user).unwrap().resource, user, "{name} changes something");
         apply.bench_function(*name, |bencher| {
             bencher.iter(|| patch.apply(black_box(&user)).unwrap());

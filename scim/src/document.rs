@@ -37,15 +37,21 @@ pub(crate) fn lift(document: &mut Map<String, Value>, place: &Place) -> Option<V
 
 /// Sets an attribute.
 pub(crate) fn put(document: &mut Map<String, Value>, place: &Place, value: Value) {
-    let name = place.attribute.name.to_owned();
-    match place.extension {
-        Some(schema) => {
-            object_at(document, schema.id).insert(name, value);
-        }
-        None => {
-            document.insert(name, value);
-        }
-    }
+    put_named(document, place, place.attribute.name.to_owned(), value);
+}
+
+/// Sets an attribute of which the canonical `name` is at hand.
+pub(crate) fn put_named(
+    document: &mut Map<String, Value>,
+    place: &Place,
+    name: String,
+    value: Value,
+) {
+    let container = match place.extension {
+        Some(schema) => object_at(document, schema.id),
+        None => document,
+    };
+    container.insert(name, value);
 }
 
 /// Takes an attribute out, and its extension with it if that was the last one.
@@ -78,7 +84,12 @@ pub(crate) fn refresh_schemas(document: &mut Map<String, Value>, resource_type: 
     let mut schemas: Vec<Value> = vec![resource_type.core().id.into()];
     let keys = document.keys().filter(|key| is_extension_key(key));
     schemas.extend(keys.map(|key| Value::from(key.as_str())));
-    document.insert("schemas".to_owned(), Value::Array(schemas));
+    match document.get_mut("schemas") {
+        Some(known) => *known = Value::Array(schemas),
+        None => {
+            document.insert("schemas".to_owned(), Value::Array(schemas));
+        }
+    }
 }
 
 /// Attribute names have no colon; the URN of an extension has.

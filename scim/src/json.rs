@@ -18,6 +18,10 @@ pub const DEPTH_MAX: usize = 32;
 /// From this many keys on, an object's keys are looked up in a set instead of one by one.
 const KEYS_SCANNED_MAX: usize = 16;
 
+/// Room for the keys of a resource, so that a body's object need not grow on the way. Objects
+/// within it start small, as there may be very many.
+const KEYS_EXPECTED: usize = 14;
+
 /// Parses a request body.
 pub fn parse(bytes: &[u8]) -> Result<Value, Error> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
@@ -94,8 +98,8 @@ impl<'de> Visitor<'de> for Depth {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let deeper = self.deeper()?;
-        let mut object = Map::new();
-        let mut seen = HashSet::new();
+        let mut object = Map::with_capacity(if self.0 == 0 { KEYS_EXPECTED } else { 0 });
+        let mut seen = None;
         while let Some(key) = entries.next_key::<String>()? {
             if is_duplicate(&object, &mut seen, &key) {
                 return Err(A::Error::custom(format_args!("the key {key:?} stands twice")));
@@ -107,15 +111,17 @@ impl<'de> Visitor<'de> for Depth {
     }
 }
 
-/// Whether `object` has `key` in any case. Few keys are scanned; `seen` is filled once there are
-/// many.
-fn is_duplicate(object: &Map<String, Value>, seen: &mut HashSet<String>, key: &str) -> bool {
+/// Whether `object` has `key` in any case. Few keys are scanned; `seen` is made once there are many.
+fn is_duplicate(
+    object: &Map<String, Value>,
+    seen: &mut Option<HashSet<String>>,
+    key: &str,
+) -> bool {
     if object.len() < KEYS_SCANNED_MAX {
         return object.keys().any(|known| known.eq_ignore_ascii_case(key));
     }
-    if seen.is_empty() {
-        seen.extend(object.keys().map(|known| known.to_ascii_lowercase()));
-    }
+    let seen =
+        seen.get_or_insert_with(|| object.keys().map(|known| known.to_ascii_lowercase()).collect());
     !seen.insert(key.to_ascii_lowercase())
 }
 

@@ -93,7 +93,7 @@ enum Kind {
 
 impl Patch {
     /// Reads a PATCH body for a resource of this type.
-    pub fn compile(resource_type: ResourceType, body: &Value) -> Result<Self, Error> {
+    pub fn compile(resource_type: ResourceType, body: Value) -> Result<Self, Error> {
         let changes = compile::changes(resource_type, body)?;
         Ok(Self { resource_type, changes })
     }

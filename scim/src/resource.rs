@@ -11,11 +11,15 @@ pub(crate) mod body;
 
 use serde_json::{Map, Value};
 
+use self::body::Unassigned;
 use crate::{
     document,
     error::Error,
     schema::{Place, ResourceType},
 };
+
+/// Room for a user of Entra's default mapping, which takes a kilobyte, in bytes.
+const BYTES_EXPECTED: usize = 1024;
 
 /// A resource's attributes as kept by the service provider.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,9 +53,9 @@ pub struct Created {
 /// and `""`. Where two values of an attribute are `primary`, the first is (RFC 7643 §2.4 allows
 /// one), since Entra would send a refused body again in every cycle. `active` is the one attribute
 /// that has to be readable if it is sent at all.
-pub fn create(resource_type: ResourceType, id: &str, body: &Value) -> Result<Created, Error> {
+pub fn create(resource_type: ResourceType, id: &str, body: Value) -> Result<Created, Error> {
     let read = body::read(resource_type, id, body)?;
-    if read.active_unassigned.is_some_and(|value| !value.is_null()) {
+    if read.active_unassigned == Some(Unassigned::Empty) {
         return Err(unreadable_active());
     }
     let resource = Resource { resource_type, attributes: read.attributes };
@@ -64,7 +68,7 @@ pub fn create(resource_type: ResourceType, id: &str, body: &Value) -> Result<Cre
 /// What is not sent is cleared, with two exceptions. `active` not sent keeps its value, since no
 /// one shall be let in again by an omission. `members` not sent, or `null`, gives `None`: the
 /// membership stays.
-pub fn replace(current: &Resource, body: &Value) -> Result<(Resource, Option<Vec<Member>>), Error> {
+pub fn replace(current: &Resource, body: Value) -> Result<(Resource, Option<Vec<Member>>), Error> {
     let read = body::read(current.resource_type, current.id(), body)?;
     if read.active_unassigned.is_some() {
         return Err(unreadable_active());
@@ -108,7 +112,7 @@ impl Resource {
 
     /// The attributes as a JSON object, `schemas` and `id` first.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(512);
+        let mut bytes = Vec::with_capacity(BYTES_EXPECTED);
         #[expect(clippy::expect_used, reason = "a map with text keys always becomes JSON")]
         serde_json::to_writer(&mut bytes, &self.attributes).expect("writing to memory");
         bytes

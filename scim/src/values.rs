@@ -50,52 +50,53 @@ fn wrong_type(parent: Option<&Attribute>, attribute: &Attribute, got: &Value) ->
 pub(crate) fn simple(
     parent: Option<&Attribute>,
     attribute: &Attribute,
-    value: &Value,
+    value: Value,
 ) -> Result<Option<Value>, Error> {
     let value = match value {
-        Value::Array(items) => match items.as_slice() {
-            [] => return Ok(None),
-            [item] => unwrap_reference(item),
-            _ => return Err(wrong_type(parent, attribute, value)),
+        Value::Array(items) => match <[Value; 1]>::try_from(items) {
+            Ok([item]) => unwrap_reference(item),
+            Err(items) if items.is_empty() => return Ok(None),
+            Err(items) => return Err(wrong_type(parent, attribute, &Value::Array(items))),
         },
         value => value,
     };
-    let refused = || Err(wrong_type(parent, attribute, value));
-    match (attribute.kind, value) {
-        (_, Value::Null) => Ok(None),
-        (_, Value::String(text)) if text.is_empty() => Ok(None),
+    let is_right = match (attribute.kind, &value) {
+        (_, Value::Null) => return Ok(None),
+        (_, Value::String(text)) if text.is_empty() => return Ok(None),
         (AttributeType::Boolean, value) => match boolean(value) {
-            Some(value) => Ok(Some(Value::Bool(value))),
-            None => refused(),
+            Some(value) => return Ok(Some(Value::Bool(value))),
+            None => false,
         },
-        (AttributeType::DateTime, Value::String(text)) if instant(text).is_none() => refused(),
-        (AttributeType::Integer, Value::Number(number)) if !number.is_f64() => {
-            Ok(Some(value.clone()))
-        }
+        (AttributeType::DateTime, Value::String(text)) => instant(text).is_some(),
+        (AttributeType::Integer, Value::Number(number)) => !number.is_f64(),
         (AttributeType::Decimal, Value::Number(_))
         | (
-            AttributeType::String
-            | AttributeType::Reference
-            | AttributeType::Binary
-            | AttributeType::DateTime,
+            AttributeType::String | AttributeType::Reference | AttributeType::Binary,
             Value::String(_),
-        ) => Ok(Some(value.clone())),
-        _ => refused(),
+        ) => true,
+        _ => false,
+    };
+    if !is_right {
+        return Err(wrong_type(parent, attribute, &value));
     }
+    Ok(Some(value))
 }
 
 /// The `x` of `{"value": x, "$ref": null}`, a form of Entra's older reference code.
-fn unwrap_reference(item: &Value) -> &Value {
-    let Value::Object(object) = item else { return item };
-    let mut inner = item;
+fn unwrap_reference(mut item: Value) -> Value {
+    let Value::Object(object) = &mut item else { return item };
+    let mut inner = None;
     for (key, value) in object {
         if key.eq_ignore_ascii_case("value") {
-            inner = value;
+            inner = Some(value);
         } else if !(key.eq_ignore_ascii_case("$ref") && value.is_null()) {
             return item;
         }
     }
-    inner
+    match inner {
+        Some(value) => value.take(),
+        None => item,
+    }
 }
 
 /// A boolean, or a string that spells one in any case (Entra sends `"False"`).
@@ -120,51 +121,66 @@ pub(crate) fn instant(text: &str) -> Option<jiff::Timestamp> {
 /// when the whole value is.
 pub(crate) fn complex(
     attribute: &'static Attribute,
-    value: &Value,
+    value: Value,
 ) -> Result<Option<Map<String, Value>>, Error> {
     let value = match value {
-        Value::Array(items) if !attribute.multi_valued => match items.as_slice() {
-            [item] if !item.is_array() => item,
-            _ if items.is_empty() => return Ok(None),
-            _ => return Err(wrong_type(None, attribute, value)),
+        Value::Array(items) if !attribute.multi_valued => match <[Value; 1]>::try_from(items) {
+            Ok([item]) if !item.is_array() => item,
+            Ok([array]) => return Err(wrong_type(None, attribute, &array)),
+            Err(items) if items.is_empty() => return Ok(None),
+            Err(items) => return Err(wrong_type(None, attribute, &Value::Array(items))),
         },
         value => value,
     };
     match value {
-        value if is_unassigned(value) => Ok(None),
+        value if is_unassigned(&value) => Ok(None),
         Value::Object(object) => sub_attributes(attribute, object).map(Some),
         // `manager` as a bare string stands for its `value`.
         Value::String(text) if !attribute.multi_valued && attribute.value_attribute().is_some() => {
-            Ok(Some(Map::from_iter([("value".to_owned(), text.as_str().into())])))
+            Ok(Some(Map::from_iter([("value".to_owned(), Value::String(text))])))
         }
-        value => Err(wrong_type(None, attribute, value)),
+        value => Err(wrong_type(None, attribute, &value)),
     }
 }
 
 /// Unknown sub-attributes are left out (RFC 7644 §3.3 lets a service provider ignore them).
 fn sub_attributes(
     attribute: &'static Attribute,
-    object: &Map<String, Value>,
+    mut object: Map<String, Value>,
 ) -> Result<Map<String, Value>, Error> {
-    let mut kept = Map::new();
     let mut display_name = None;
-    for (key, value) in object {
+    let mut is_canonical = true;
+    for (key, value) in &mut object {
         if let Some(sub) = attribute.sub_attribute(key) {
-            let value = simple(Some(attribute), sub, value)?;
-            kept.insert(sub.name.to_owned(), value.unwrap_or(Value::Null));
-        } else if key.eq_ignore_ascii_case("displayName") {
-            display_name = value.as_str();
+            *value = simple(Some(attribute), sub, value.take())?.unwrap_or(Value::Null);
+            is_canonical &= key == sub.name;
+        } else {
+            if key.eq_ignore_ascii_case("displayName") {
+                display_name = Some(value.take());
+            }
+            is_canonical = false;
         }
     }
-    if let Some(text) = display_name.filter(|text| !text.is_empty())
+    // Most objects have canonical names and no others, and need not be made anew.
+    let mut kept = if is_canonical { object } else { with_canonical_names(attribute, object) };
+    if let Some(text @ Value::String(_)) = display_name
+        && !is_unassigned(&text)
         && attribute.name == "roles"
         && kept.get("display").is_none_or(Value::is_null)
     {
         // Entra's `AppRoleAssignmentsComplex` says `displayName`.
-        kept.insert("display".to_owned(), text.into());
+        kept.insert("display".to_owned(), text);
     }
     expand_role(attribute, &mut kept);
     Ok(kept)
+}
+
+/// Only the sub-attributes that the schema knows, under the names that it gives them.
+fn with_canonical_names(attribute: &Attribute, object: Map<String, Value>) -> Map<String, Value> {
+    let known = |(key, value): (String, Value)| {
+        attribute.sub_attribute(&key).map(|sub| (sub.name.to_owned(), value))
+    };
+    object.into_iter().filter_map(known).collect()
 }
 
 /// Entra's `SingleAppRoleAssignment` sends a role as a JSON document in the string `value`.
@@ -191,13 +207,13 @@ pub(crate) fn expand_role(attribute: &Attribute, role: &mut Map<String, Value>) 
 /// values without any sub-attribute are left out, and so is a value that stands there twice.
 pub(crate) fn elements(
     attribute: &'static Attribute,
-    value: &Value,
+    value: Value,
 ) -> Result<Vec<Map<String, Value>>, Error> {
     let items = match value {
-        value if is_unassigned(value) => return Ok(Vec::new()),
-        Value::Array(items) => items.as_slice(),
-        Value::Object(_) => std::slice::from_ref(value),
-        value => return Err(wrong_type(None, attribute, value)),
+        value if is_unassigned(&value) => return Ok(Vec::new()),
+        Value::Array(items) => items,
+        value @ Value::Object(_) => vec![value],
+        value => return Err(wrong_type(None, attribute, &value)),
     };
     check_count(attribute, items.len())?;
     let mut elements: Vec<Map<String, Value>> = Vec::with_capacity(items.len());

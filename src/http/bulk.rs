@@ -111,7 +111,7 @@ async fn one(
     let write = request.begin_write();
     let (done, outcome) = match (operation.method, id) {
         (Method::Post, None) => {
-            let (id, done) = create(request, &write, path.resource_type, &data).await?;
+            let (id, done) = create(request, &write, path.resource_type, data).await?;
             if let Some(bulk_id) = &operation.bulk_id {
                 ids.insert(bulk_id.clone(), id);
             }
@@ -150,7 +150,7 @@ async fn create(
     request: &ScimRequest,
     write: &WriteGuard,
     resource_type: ResourceType,
-    data: &Value,
+    data: Value,
 ) -> Result<(String, Done), Failure> {
     let projection = Projection::parse(resource_type, Some("id"), None)?;
     let (id, rendered) = match resource_type {
@@ -182,7 +182,7 @@ async fn change_one(
             let record = if method == Method::Put {
                 tenant.replace_user(write, id, data, precondition).await?
             } else {
-                let patch = Patch::compile(ResourceType::User, &data)?;
+                let patch = Patch::compile(ResourceType::User, data)?;
                 tenant.patch_user(write, id, patch, precondition).await?
             };
             let projection = Projection::parse(ResourceType::User, Some("id"), None)?;
@@ -193,7 +193,7 @@ async fn change_one(
             let revision = if method == Method::Put {
                 tenant.replace_group(write, id, data, precondition).await?
             } else {
-                let patch = Patch::compile(ResourceType::Group, &data)?;
+                let patch = Patch::compile(ResourceType::Group, data)?;
                 tenant.patch_group(write, id, patch, precondition).await?
             };
             let status =

@@ -39,7 +39,7 @@ pub fn get(request: &ScimRequest, id: &str) -> Result<Answer, Failure> {
 pub async fn post(request: ScimRequest, write: &WriteGuard) -> Result<Answer, Failure> {
     let projection = request.projection(ResourceType::Group)?;
     let body = request.json()?;
-    let (id, record) = create(&request, write, &body).await?;
+    let (id, record) = create(&request, write, body).await?;
     Ok(render(&request, id, &record, &projection)?.into_answer(StatusCode::CREATED))
 }
 
@@ -59,7 +59,7 @@ pub async fn patch(request: ScimRequest, write: &WriteGuard, id: &str) -> Result
     let wants_answer = request.asks_for_attributes()?;
     let body = request.json()?;
     request.note_sent(ResourceType::Group, &body);
-    let patch = Patch::compile(ResourceType::Group, &body)?;
+    let patch = Patch::compile(ResourceType::Group, body)?;
     let precondition = request.precondition();
     let revision = request.tenant.patch_group(write, id, patch, precondition).await?;
     if wants_answer {
@@ -84,10 +84,10 @@ pub async fn delete(
 pub(super) async fn create(
     request: &ScimRequest,
     write: &WriteGuard,
-    body: &Value,
+    body: Value,
 ) -> Result<(GroupId, Record), Failure> {
     let id = GroupId::new(request.app.service().clock().now());
-    request.note_sent(ResourceType::Group, body);
+    request.note_sent(ResourceType::Group, &body);
     let created = scim::resource::create(ResourceType::Group, &id.to_string(), body)?;
     Ok(request.tenant.create_group(write, created).await?)
 }

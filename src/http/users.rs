@@ -35,7 +35,7 @@ pub fn get(request: &ScimRequest, id: &str) -> Result<Answer, Failure> {
 pub async fn post(request: ScimRequest, write: &WriteGuard) -> Result<Answer, Failure> {
     let projection = request.projection(ResourceType::User)?;
     let body = request.json()?;
-    let (id, record) = create(&request, write, &body).await?;
+    let (id, record) = create(&request, write, body).await?;
     Ok(render(&request, id, &record, &projection)?.into_answer(StatusCode::CREATED))
 }
 
@@ -54,7 +54,7 @@ pub async fn patch(request: ScimRequest, write: &WriteGuard, id: &str) -> Result
     let (projection, id) = (request.projection(ResourceType::User)?, read_id(id)?);
     let body = request.json()?;
     request.note_sent(ResourceType::User, &body);
-    let patch = Patch::compile(ResourceType::User, &body)?;
+    let patch = Patch::compile(ResourceType::User, body)?;
     let precondition = request.precondition();
     let record = request.tenant.patch_user(write, id, patch, precondition).await?;
     Ok(render(&request, id, &record, &projection)?.into_answer(StatusCode::OK))
@@ -74,10 +74,10 @@ pub async fn delete(
 pub(super) async fn create(
     request: &ScimRequest,
     write: &WriteGuard,
-    body: &Value,
+    body: Value,
 ) -> Result<(UserId, Record), Failure> {
     let id = UserId::new(request.app.service().clock().now());
-    request.note_sent(ResourceType::User, body);
+    request.note_sent(ResourceType::User, &body);
     let created = scim::resource::create(ResourceType::User, &id.to_string(), body)?;
     Ok(request.tenant.create_user(write, created).await?)
 }

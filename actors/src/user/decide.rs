@@ -53,7 +53,8 @@ pub(crate) fn replace(
     config: &ActiveConfig,
     moment: Moment,
 ) -> Result<Option<Next>, Error> {
-    let (resource, _) = scim::resource::replace(&state.resource, body)?;
+    // Where the user moved meanwhile it is decided again, from the same body.
+    let (resource, _) = scim::resource::replace(&state.resource, body.clone())?;
     Ok(next(state, &resource, config, moment))
 }
 

@@ -129,7 +129,7 @@ impl TestTenant {
 
     pub(crate) async fn try_create_user(&self, body: Value) -> Done<UserId> {
         let id = UserId::new(self.now());
-        let created = scim::resource::create(ResourceType::User, &id.to_string(), &body)?;
+        let created = scim::resource::create(ResourceType::User, &id.to_string(), body)?;
         self.write(WriteOutcome::Created, async |write| {
             Ok(self.tenant.create_user(write, created).await?.0)
         })
@@ -141,7 +141,7 @@ impl TestTenant {
     }
 
     pub(crate) async fn patch_user(&self, user: UserId, operations: Value) -> Done<Record> {
-        let patch = Patch::compile(ResourceType::User, &json!({"Operations": operations}))?;
+        let patch = Patch::compile(ResourceType::User, json!({"Operations": operations}))?;
         self.write(WriteOutcome::Updated, async |write| {
             self.tenant.patch_user(write, user, patch, Precondition::None).await
         })
@@ -173,7 +173,7 @@ impl TestTenant {
         let id = GroupId::new(self.now());
         let members: Vec<Value> = members.iter().map(|value| json!({"value": value})).collect();
         let body = json!({"displayName": name, "members": members});
-        let created = scim::resource::create(ResourceType::Group, &id.to_string(), &body).unwrap();
+        let created = scim::resource::create(ResourceType::Group, &id.to_string(), body).unwrap();
         self.write(WriteOutcome::Created, async |write| {
             Ok(self.tenant.create_group(write, created).await?.0)
         })
@@ -182,7 +182,7 @@ impl TestTenant {
     }
 
     pub(crate) async fn patch_group(&self, group: GroupId, operation: Value) -> Done<u64> {
-        let patch = Patch::compile(ResourceType::Group, &json!({"Operations": [operation]}))?;
+        let patch = Patch::compile(ResourceType::Group, json!({"Operations": [operation]}))?;
         self.write(WriteOutcome::Updated, async |write| {
             self.tenant.patch_group(write, group, patch, Precondition::None).await
         })

@@ -22,7 +22,7 @@ async fn request(
     let request = RequestId::from_bytes([number; 16]);
     let author = Author::token(TokenId::from_bytes([9; 16]), "entra", Some(request));
     let write = acme.tenant.shared().begin_write(author);
-    let patch = Patch::compile(resource, &json!({"Operations": [operation]})).unwrap();
+    let patch = Patch::compile(resource, json!({"Operations": [operation]})).unwrap();
     match resource {
         ResourceType::User => {
             let id = UserId::from_bytes(id);

@@ -3,11 +3,14 @@
 use scim::resource::{self, Resource};
 use scim::schema::ResourceType;
 use scim::urn::{ENTERPRISE_USER, USER};
-use serde_json::json;
+use serde_json::{Value, json};
 
-/// The user.
-pub(crate) fn resource() -> Resource {
-    let body = json!({
+/// The id of the user.
+pub(crate) const ID: &str = "01990000-0000-7000-8000-000000000000";
+
+/// What Entra sends to create the user.
+pub(crate) fn body() -> Value {
+    json!({
         "schemas": [USER, ENTERPRISE_USER],
         "externalId": "00aa00aa-bb11-cc22-dd33-44ee44ee44ee",
         "userName": "ada@example.com",
@@ -16,6 +19,7 @@ pub(crate) fn resource() -> Resource {
         "title": "Analyst",
         "preferredLanguage": "en-GB",
         "emails": [{"primary": true, "type": "work", "value": "ada@example.com"}],
+        "meta": {"resourceType": "User"},
         "name": {"formatted": "Ada Lovelace", "familyName": "Lovelace", "givenName": "Ada"},
         "addresses": [{
             "primary": true, "type": "work", "formatted": "12 St James's Square, London",
@@ -31,7 +35,10 @@ pub(crate) fn resource() -> Resource {
         ENTERPRISE_USER: {
             "employeeNumber": "1815", "department": "Engines", "manager": {"value": "a manager"},
         },
-    });
-    let id = "01990000-0000-7000-8000-000000000000";
-    resource::create(ResourceType::User, id, &body).unwrap().resource
+    })
+}
+
+/// The user.
+pub(crate) fn resource() -> Resource {
+    resource::create(ResourceType::User, ID, body()).unwrap().resource
 }

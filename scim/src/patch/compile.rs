@@ -21,15 +21,16 @@ enum Op {
     Replace,
 }
 
-/// A value of a key in any case.
-fn member_of<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
-    object.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+/// Takes the value of a key in any case.
+fn take(object: &mut Map<String, Value>, name: &str) -> Option<Value> {
+    let mut entries = object.iter_mut();
+    entries.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.take())
 }
 
 /// Compiles a body.
-pub(super) fn changes(resource_type: ResourceType, body: &Value) -> Result<Vec<Change>, Error> {
+pub(super) fn changes(resource_type: ResourceType, mut body: Value) -> Result<Vec<Change>, Error> {
     let Some(Value::Array(operations)) =
-        body.as_object().and_then(|body| member_of(body, "Operations"))
+        body.as_object_mut().and_then(|body| take(body, "Operations"))
     else {
         return Err(Error::invalid_syntax("expected an object with an array `Operations`"));
     };
@@ -38,7 +39,7 @@ pub(super) fn changes(resource_type: ResourceType, body: &Value) -> Result<Vec<C
         return Err(Error::too_many(detail));
     }
     let mut changes = Vec::with_capacity(operations.len());
-    for (operation, value) in operations.iter().enumerate() {
+    for (operation, value) in operations.into_iter().enumerate() {
         let mut compiler = Compiler { resource_type, operation, changes: &mut changes };
         compiler
             .operation(value)
@@ -58,32 +59,32 @@ impl Compiler<'_> {
         self.changes.push(Change { operation: self.operation, kind });
     }
 
-    fn operation(&mut self, operation: &Value) -> Result<(), Error> {
-        let Value::Object(operation) = operation else {
+    fn operation(&mut self, operation: Value) -> Result<(), Error> {
+        let Value::Object(mut operation) = operation else {
             return Err(Error::invalid_syntax("expected an object"));
         };
-        let op = match member_of(operation, "op").and_then(Value::as_str) {
+        let op = match take(&mut operation, "op").as_ref().and_then(Value::as_str) {
             Some(op) if op.eq_ignore_ascii_case("add") => Op::Add,
             Some(op) if op.eq_ignore_ascii_case("remove") => Op::Remove,
             Some(op) if op.eq_ignore_ascii_case("replace") => Op::Replace,
             _ => return Err(Error::invalid_syntax("op: expected add, remove or replace")),
         };
-        let path = match member_of(operation, "path") {
+        let path = match take(&mut operation, "path") {
             None | Some(Value::Null) => None,
             Some(Value::String(path)) if path.is_empty() => None,
             Some(Value::String(path)) => Some(path),
             Some(_) => return Err(Error::invalid_path("path: expected a string")),
         };
-        let value = member_of(operation, "value");
+        let value = take(&mut operation, "value");
         match (op, path, value) {
             (Op::Remove, None, _) => Err(Error::no_target("remove needs a path")),
             (Op::Remove, Some(path), value) => {
-                let path = AttributePath::parse(self.resource_type, path)?;
+                let path = AttributePath::parse(self.resource_type, &path)?;
                 self.remove(path.target, value.filter(|value| !value.is_null()))
             }
             (_, _, None) => Err(Error::invalid_value("value: add and replace need one")),
             (op, Some(path), Some(value)) => {
-                let path = AttributePath::parse(self.resource_type, path)?;
+                let path = AttributePath::parse(self.resource_type, &path)?;
                 self.set(op, path.target, value)
             }
             (op, None, Some(Value::Object(object))) => self.without_path(op, object),
@@ -95,20 +96,20 @@ impl Compiler<'_> {
 
     /// A value without a path: its keys are paths, plain ones and those that Entra makes of
     /// several operations (`name.givenName`, URNs, `emails[type eq "work"].value`).
-    fn without_path(&mut self, op: Op, object: &Map<String, Value>) -> Result<(), Error> {
+    fn without_path(&mut self, op: Op, object: Map<String, Value>) -> Result<(), Error> {
         for (key, value) in object {
             if key.eq_ignore_ascii_case("id") {
-                self.push(Kind::CheckId(value.clone()));
+                self.push(Kind::CheckId(value));
                 continue;
             }
-            let target = AttributePath::parse(self.resource_type, key)?.target;
+            let target = AttributePath::parse(self.resource_type, &key)?.target;
             self.set(op, target, value)?;
         }
         Ok(())
     }
 
     /// `add` and `replace` (RFC 7644 §3.5.2.1, §3.5.2.3).
-    fn set(&mut self, op: Op, target: Target, value: &Value) -> Result<(), Error> {
+    fn set(&mut self, op: Op, target: Target, value: Value) -> Result<(), Error> {
         let (place, filter, sub) = match target {
             Target::Password => return Ok(()),
             Target::Core => {
@@ -121,10 +122,8 @@ impl Compiler<'_> {
             Target::Extension(schema) => return self.extension(op, schema, value),
             Target::Foreign(text) => {
                 self.push(match value {
-                    Value::Object(object) if !object.is_empty() => {
-                        Kind::ForeignMerge(text, object.clone())
-                    }
-                    value => Kind::Foreign(text, (!is_unassigned(value)).then(|| value.clone())),
+                    Value::Object(object) if !object.is_empty() => Kind::ForeignMerge(text, object),
+                    value => Kind::Foreign(text, (!is_unassigned(&value)).then_some(value)),
                 });
                 return Ok(());
             }
@@ -167,7 +166,7 @@ impl Compiler<'_> {
         Ok(())
     }
 
-    fn extension(&mut self, op: Op, schema: &'static Schema, value: &Value) -> Result<(), Error> {
+    fn extension(&mut self, op: Op, schema: &'static Schema, value: Value) -> Result<(), Error> {
         match value {
             Value::Object(object) if !object.is_empty() => {
                 for (key, value) in object {
@@ -180,7 +179,7 @@ impl Compiler<'_> {
                     self.set(op, target, value)?;
                 }
             }
-            value if is_unassigned(value) => {
+            value if is_unassigned(&value) => {
                 if op == Op::Replace {
                     self.push(Kind::ClearExtension(schema));
                 }
@@ -194,7 +193,7 @@ impl Compiler<'_> {
     }
 
     /// `remove` (RFC 7644 §3.5.2.2).
-    fn remove(&mut self, target: Target, value: Option<&Value>) -> Result<(), Error> {
+    fn remove(&mut self, target: Target, value: Option<Value>) -> Result<(), Error> {
         let (place, filter, sub) = match target {
             Target::Password => return Ok(()),
             Target::Core => return Err(Error::mutability("the core schema cannot be removed")),
@@ -242,7 +241,7 @@ impl Compiler<'_> {
         op: Op,
         filter: Option<&Filter>,
         sub: Option<&'static Attribute>,
-        value: &Value,
+        value: Value,
     ) -> Result<(), Error> {
         let operation = match (filter, sub) {
             (None, None) if value.is_null() && op == Op::Replace => {
@@ -275,7 +274,7 @@ impl Compiler<'_> {
         &mut self,
         filter: Option<Filter>,
         sub: Option<&'static Attribute>,
-        value: Option<&Value>,
+        value: Option<Value>,
     ) -> Result<(), Error> {
         if sub.is_some() {
             return Err(immutable_member());
@@ -301,16 +300,16 @@ fn immutable_member() -> Error {
 }
 
 /// An object through a filter is merged into what the filter selects; a string stands for `value`.
-fn merge_selected(place: Place, filter: Option<Filter>, value: &Value) -> Result<Kind, Error> {
+fn merge_selected(place: Place, filter: Option<Filter>, value: Value) -> Result<Kind, Error> {
     let attribute = place.attribute;
     let value = match value {
-        Value::Array(items) => match items.as_slice() {
-            [item] => item,
-            _ => value,
+        Value::Array(items) => match <[Value; 1]>::try_from(items) {
+            Ok([item]) => item,
+            Err(items) => Value::Array(items),
         },
         value => value,
     };
-    if is_unassigned(value) {
+    if is_unassigned(&value) {
         return Ok(Kind::Clear(place, filter));
     }
     if let Value::String(_) = value
@@ -327,18 +326,18 @@ fn merge_selected(place: Place, filter: Option<Filter>, value: &Value) -> Result
 }
 
 /// What a `remove` with a value lists: objects, or bare strings for their `value`.
-fn listed(attribute: &'static Attribute, value: &Value) -> Result<Vec<Map<String, Value>>, Error> {
+fn listed(attribute: &'static Attribute, value: Value) -> Result<Vec<Map<String, Value>>, Error> {
     let items = match value {
-        Value::Array(items) => items.as_slice(),
-        item => std::slice::from_ref(item),
+        Value::Array(items) => items,
+        item => vec![item],
     };
     let mut listed = Vec::with_capacity(items.len());
     for item in items {
         match (item, attribute.value_attribute()) {
             (Value::String(text), Some(sub)) => {
-                listed.push(Map::from_iter([(sub.name.to_owned(), text.as_str().into())]));
+                listed.push(Map::from_iter([(sub.name.to_owned(), Value::String(text))]));
             }
-            _ => listed.extend(values::elements(attribute, item)?),
+            (item, _) => listed.extend(values::elements(attribute, item)?),
         }
     }
     Ok(listed)

@@ -13,31 +13,36 @@ use crate::{
 };
 
 /// What a body says.
-pub(super) struct Read<'b> {
+pub(super) struct Read {
     /// The attributes to keep, with `schemas` and `id`.
     pub(super) attributes: Map<String, Value>,
     /// The members, if the body speaks of them.
     pub(super) members: Option<Vec<Member>>,
     /// What stood for `active`, if that is there but unassigned.
-    pub(super) active_unassigned: Option<&'b Value>,
+    pub(super) active_unassigned: Option<Unassigned>,
+}
+
+/// A value that stands there and yet is none.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Unassigned {
+    /// `null`.
+    Null,
+    /// Anything else: `""`, `[]`.
+    Empty,
 }
 
 /// Reads a body.
-pub(super) fn read<'b>(
-    resource_type: ResourceType,
-    id: &str,
-    body: &'b Value,
-) -> Result<Read<'b>, Error> {
+pub(super) fn read(resource_type: ResourceType, id: &str, body: Value) -> Result<Read, Error> {
     let Value::Object(object) = body else {
         return Err(Error::invalid_syntax("the body is not a JSON object"));
     };
-    let mut attributes = Map::new();
+    let mut attributes = Map::with_capacity(object.len() + 2);
     attributes.insert("schemas".to_owned(), Value::Null);
     attributes.insert("id".to_owned(), id.into());
     let mut read = Read { attributes, members: None, active_unassigned: None };
     for (key, value) in object {
-        match resolve(resource_type, key) {
-            Ok(Named::Attribute(place, None)) => read.attribute(&place, value)?,
+        match resolve(resource_type, &key) {
+            Ok(Named::Attribute(place, None)) => read.attribute(&place, key, value)?,
             Ok(Named::Extension(schema)) => read.extension(schema, value)?,
             Ok(Named::Foreign(text)) => read.foreign(&text, value)?,
             // A sub-attribute is no key of a body; `password` is dropped; the rest is ignored.
@@ -48,8 +53,8 @@ pub(super) fn read<'b>(
     Ok(read)
 }
 
-impl<'b> Read<'b> {
-    fn attribute(&mut self, place: &Place, value: &'b Value) -> Result<(), Error> {
+impl Read {
+    fn attribute(&mut self, place: &Place, key: String, value: Value) -> Result<(), Error> {
         let attribute = place.attribute;
         // RFC 7644 §3.3: readOnly attributes in a body are ignored.
         if attribute.mutability == Mutability::ReadOnly {
@@ -59,6 +64,7 @@ impl<'b> Read<'b> {
             self.members = members(value)?;
             return Ok(());
         }
+        let unassigned = if value.is_null() { Unassigned::Null } else { Unassigned::Empty };
         let value_kept = if attribute.multi_valued {
             let elements = values::elements(attribute, value)?;
             let mut elements: Vec<Value> = elements.into_iter().map(Value::Object).collect();
@@ -76,51 +82,53 @@ impl<'b> Read<'b> {
             values::simple(None, attribute, value)?
         };
         if let Some(kept) = value_kept {
-            document::put(&mut self.attributes, place, kept);
+            let name = if key == attribute.name { key } else { attribute.name.to_owned() };
+            document::put_named(&mut self.attributes, place, name, kept);
         } else if attribute.name == "active" {
-            self.active_unassigned = Some(value);
+            self.active_unassigned = Some(unassigned);
         }
         Ok(())
     }
 
-    fn extension(&mut self, schema: &'static Schema, value: &'b Value) -> Result<(), Error> {
-        let Value::Object(object) = value else {
-            if is_unassigned(value) {
-                return Ok(());
+    fn extension(&mut self, schema: &'static Schema, value: Value) -> Result<(), Error> {
+        let object = match value {
+            Value::Object(object) => object,
+            value if is_unassigned(&value) => return Ok(()),
+            _ => {
+                let id = schema.id;
+                return Err(Error::invalid_value(format!("{id}: expected an object")));
             }
-            let id = schema.id;
-            return Err(Error::invalid_value(format!("{id}: expected an object")));
         };
         for (key, value) in object {
-            if let Some(attribute) = schema.attribute(key) {
-                self.attribute(&Place { extension: Some(schema), attribute }, value)?;
+            if let Some(attribute) = schema.attribute(&key) {
+                self.attribute(&Place { extension: Some(schema), attribute }, key, value)?;
             }
         }
         Ok(())
     }
 
     /// An object is a whole extension, anything else one attribute of it.
-    fn foreign(&mut self, text: &str, value: &Value) -> Result<(), Error> {
+    fn foreign(&mut self, text: &str, value: Value) -> Result<(), Error> {
         if let Value::Object(object) = value {
             for (key, value) in object {
-                if !is_unassigned(value) {
+                if !is_unassigned(&value) {
                     let place = Foreign { extension: text.to_owned(), names: vec![key.as_str()] };
-                    place.set(&mut self.attributes, Some(value.clone()))?;
+                    place.set(&mut self.attributes, Some(value))?;
                 }
             }
         } else if let Some(place) = Foreign::locate(&self.attributes, text)
             && !place.names.is_empty()
-            && !is_unassigned(value)
+            && !is_unassigned(&value)
             && urn::is_foreign(&place.extension)
         {
-            place.set(&mut self.attributes, Some(value.clone()))?;
+            place.set(&mut self.attributes, Some(value))?;
         }
         Ok(())
     }
 }
 
 /// The members that a value names; `None` when it is `null`, which counts as not sent.
-fn members(value: &Value) -> Result<Option<Vec<Member>>, Error> {
+fn members(value: Value) -> Result<Option<Vec<Member>>, Error> {
     if value.is_null() {
         return Ok(None);
     }
@@ -130,30 +138,34 @@ fn members(value: &Value) -> Result<Option<Vec<Member>>, Error> {
 
 /// The ids in a value of `members`, each once: a list or a single one, as objects or as bare
 /// strings (all of these have been seen from Entra).
-pub(crate) fn member_values(value: &Value) -> Result<Vec<String>, Error> {
+pub(crate) fn member_values(value: Value) -> Result<Vec<String>, Error> {
     let items = match value {
-        Value::Array(items) => items.as_slice(),
-        item => std::slice::from_ref(item),
+        Value::Array(items) => items,
+        item => vec![item],
     };
-    let mut seen = HashSet::with_capacity(items.len());
-    let mut members = Vec::with_capacity(items.len());
-    for item in items {
-        let value = match item {
-            Value::String(text) => Some(text.as_str()),
-            Value::Object(object) => object
-                .iter()
-                .find(|(key, _)| key.eq_ignore_ascii_case("value"))
-                .and_then(|(_, value)| value.as_str()),
-            _ => None,
-        };
-        let Some(value) = value.filter(|value| !value.is_empty()) else {
-            return Err(Error::invalid_value(
-                "members: expected objects with a `value`, the id of the member as a string",
-            ));
-        };
-        if seen.insert(value) {
-            members.push(value.to_owned());
-        }
+    let mut members = items.into_iter().map(member_value).collect::<Result<Vec<_>, _>>()?;
+    if members.len() < 2 {
+        return Ok(members);
     }
+    let mut seen = HashSet::with_capacity(members.len());
+    let is_first: Vec<bool> = members.iter().map(|member| seen.insert(member.as_str())).collect();
+    let mut is_first = is_first.into_iter();
+    members.retain(|_| is_first.next().unwrap_or_default());
     Ok(members)
+}
+
+/// The id in one value of `members`.
+fn member_value(item: Value) -> Result<String, Error> {
+    let value = match item {
+        Value::Object(object) => object
+            .into_iter()
+            .find_map(|(key, value)| key.eq_ignore_ascii_case("value").then_some(value)),
+        item => Some(item),
+    };
+    match value {
+        Some(Value::String(id)) if !id.is_empty() => Ok(id),
+        _ => Err(Error::invalid_value(
+            "members: expected objects with a `value`, the id of the member as a string",
+        )),
+    }
 }

@@ -246,7 +246,7 @@ proptest! {
         let mut resource = user(json!({"emails": [{"type": "work", "value": "a@x", "primary": true}]}));
         for operations in requests {
             let body = json!({"Operations": operations});
-            let patched = Patch::compile(ResourceType::User, &body)
+            let patched = Patch::compile(ResourceType::User, body.clone())
                 .and_then(|patch| patch.apply(&resource));
             if let Ok(patched) = patched {
                 resource = patched.resource;
@@ -255,7 +255,7 @@ proptest! {
             }
         }
         let full = Value::Object(representation(&resource, &meta(&resource), None));
-        let again = resource::create(ResourceType::User, "u1", &full).unwrap().resource;
+        let again = resource::create(ResourceType::User, "u1", full).unwrap().resource;
         prop_assert_eq!(again, resource);
     }
 
@@ -265,13 +265,13 @@ proptest! {
     ) {
         let mut body: Map<String, Value> = entries.into_iter().collect();
         body.entry("userName").or_insert_with(|| "ada".into());
-        if let Ok(created) = resource::create(ResourceType::User, "u1", &Value::Object(body)) {
+        if let Ok(created) = resource::create(ResourceType::User, "u1", Value::Object(body)) {
             let resource = created.resource;
             prop_assert_eq!(check(&resource), Ok(()));
             let full = Value::Object(representation(&resource, &meta(&resource), None));
-            let again = resource::create(ResourceType::User, "u1", &full).unwrap().resource;
+            let again = resource::create(ResourceType::User, "u1", full.clone()).unwrap().resource;
             prop_assert_eq!(&again, &resource);
-            let (replaced, _) = resource::replace(&resource, &full).unwrap();
+            let (replaced, _) = resource::replace(&resource, full).unwrap();
             prop_assert_eq!(replaced, resource);
         }
     }

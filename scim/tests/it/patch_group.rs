@@ -89,7 +89,7 @@ fn operations_keep_their_order_beside_other_changes() {
         {"op": "Add", "path": "members[value eq \"c\"]", "value": {"value": "c"}},
         {"op": "add", "path": "externalId", "value": "e2"},
     ]});
-    let patched = Patch::compile(ResourceType::Group, &body).unwrap().apply(&group()).unwrap();
+    let patched = Patch::compile(ResourceType::Group, body).unwrap().apply(&group()).unwrap();
 
     assert_eq!(patched.resource.display_name(), Some("Renamed"));
     assert_eq!(patched.resource.external_id(), Some("e2"));

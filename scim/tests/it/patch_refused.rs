@@ -126,7 +126,7 @@ fn a_malformed_body_is_refused() {
         assert_eq!(refused(&user(json!({})), &operations), ScimType::InvalidSyntax, "{operations}");
     }
     for body in [json!({}), json!([]), json!({"Operations": {}}), json!({"Operations": null})] {
-        let error = Patch::compile(ResourceType::User, &body).unwrap_err();
+        let error = Patch::compile(ResourceType::User, body.clone()).unwrap_err();
         assert_eq!(error.scim_type, Some(ScimType::InvalidSyntax), "{body}");
     }
     for operations in
@@ -141,8 +141,8 @@ fn the_number_of_operations_is_limited() {
     let operation = json!({"op": "replace", "path": "title", "value": "x"});
     let body = |count| json!({"operations": vec![operation.clone(); count]});
 
-    assert!(Patch::compile(ResourceType::User, &body(OPERATIONS_MAX)).is_ok());
-    let error = Patch::compile(ResourceType::User, &body(OPERATIONS_MAX + 1)).unwrap_err();
+    assert!(Patch::compile(ResourceType::User, body(OPERATIONS_MAX)).is_ok());
+    let error = Patch::compile(ResourceType::User, body(OPERATIONS_MAX + 1)).unwrap_err();
     assert_eq!((error.status, error.scim_type), (413, Some(ScimType::TooMany)));
 }
 

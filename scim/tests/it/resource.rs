@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::support::{ENTERPRISE, group, rest, user};
 
 fn create_error(resource_type: ResourceType, body: &Value) -> ScimType {
-    let error = resource::create(resource_type, "x", body).unwrap_err();
+    let error = resource::create(resource_type, "x", body.clone()).unwrap_err();
     assert_eq!(error.status, 400, "{error}");
     error.scim_type.unwrap()
 }
@@ -163,7 +163,7 @@ fn the_members_of_a_new_group_stand_beside_it() {
         "displayName": "g",
         "members": [{"value": "a", "display": "A"}, {"$ref": null, "value": "b"}, {"value": "a"}],
     });
-    let created = resource::create(ResourceType::Group, "g1", &body).unwrap();
+    let created = resource::create(ResourceType::Group, "g1", body).unwrap();
 
     let member = |value: &str| Member { value: value.to_owned() };
     assert_eq!(created.members, [member("a"), member("b")]);
@@ -175,12 +175,12 @@ fn a_put_clears_what_it_does_not_send() {
     let before = user(json!({"title": "Dr", "active": true, ENTERPRISE: {"department": "IT"}}));
     let body = json!({"id": "other", "userName": "bob", "meta": {}, "displayName": "Bob"});
 
-    let (after, members) = resource::replace(&before, &body).unwrap();
+    let (after, members) = resource::replace(&before, body).unwrap();
 
     assert_eq!(after.id(), "u1");
     assert_eq!(rest(&after), json!({"displayName": "Bob", "active": true}));
     assert_eq!(members, None);
-    assert!(resource::replace(&before, &json!({"displayName": "x"})).is_err());
+    assert!(resource::replace(&before, json!({"displayName": "x"})).is_err());
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn a_put_changes_the_members_only_if_it_speaks_of_them() {
         if let Some(members) = members {
             body["members"] = members;
         }
-        let (_, members) = resource::replace(&group(), &body).unwrap();
+        let (_, members) = resource::replace(&group(), body.clone()).unwrap();
         assert_eq!(members.map(|members| members.len()), read, "{body}");
     }
 }

@@ -16,13 +16,13 @@ pub(crate) fn user(body: Value) -> Resource {
     if let Value::Object(body) = body {
         object.as_object_mut().unwrap().extend(body);
     }
-    resource::create(ResourceType::User, "u1", &object).unwrap().resource
+    resource::create(ResourceType::User, "u1", object).unwrap().resource
 }
 
 /// A group.
 pub(crate) fn group() -> Resource {
     let body = json!({ "displayName": "Tools", "externalId": "e1" });
-    resource::create(ResourceType::Group, "g1", &body).unwrap().resource
+    resource::create(ResourceType::Group, "g1", body).unwrap().resource
 }
 
 /// The attributes of a resource without `schemas`, `id` and `userName`.
@@ -36,7 +36,7 @@ pub(crate) fn rest(resource: &Resource) -> Value {
 
 pub(crate) fn try_patch(resource: &Resource, operations: &Value) -> Result<Resource, Error> {
     let body = json!({ "schemas": [scim::urn::PATCH_OP], "Operations": operations });
-    let patch = Patch::compile(resource.resource_type(), &body)?;
+    let patch = Patch::compile(resource.resource_type(), body)?;
     patch.apply(resource).map(|patched| patched.resource)
 }
 
@@ -65,7 +65,7 @@ pub(crate) fn refused(resource: &Resource, operations: &Value) -> ScimType {
 pub(crate) fn members(operation: &Value) -> Vec<MembershipOperation> {
     let body = json!({ "Operations": [operation] });
     let group = group();
-    let patched = Patch::compile(ResourceType::Group, &body)
+    let patched = Patch::compile(ResourceType::Group, body)
         .and_then(|patch| patch.apply(&group))
         .unwrap_or_else(|error| panic!("{error}: {operation}"));
     assert_eq!(patched.resource, group, "the document is not touched");
