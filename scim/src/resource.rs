@@ -18,9 +18,6 @@ use crate::{
     schema::{Place, ResourceType},
 };
 
-/// Room for a user of Entra's default mapping, which takes a kilobyte, in bytes.
-const BYTES_EXPECTED: usize = 1024;
-
 /// A resource's attributes as kept by the service provider.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resource {
@@ -112,7 +109,7 @@ impl Resource {
 
     /// The attributes as a JSON object, `schemas` and `id` first.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(BYTES_EXPECTED);
+        let mut bytes = Vec::with_capacity(512);
         #[expect(clippy::expect_used, reason = "a map with text keys always becomes JSON")]
         serde_json::to_writer(&mut bytes, &self.attributes).expect("writing to memory");
         bytes
