@@ -310,7 +310,11 @@ impl Snapshot {
         key: &[u8],
         known: &Decoded<T>,
     ) -> Read<Option<Arc<T>>> {
-        self.get(table, key)?.map(|payload| known.of(table, key, payload)).transpose()
+        if let Some(value) = known.read_in(&self.view, key) {
+            return Ok(Some(value));
+        }
+        let payload = self.get(table, key)?;
+        payload.map(|payload| known.of(table, key, payload, &self.view)).transpose()
     }
 
     fn json_rows<T: DeserializeOwned>(

@@ -56,17 +56,18 @@ struct Parameters {
 
 impl Parameters {
     fn slot(&mut self, name: &str) -> Option<&mut Option<String>> {
-        Some(match name.to_ascii_lowercase().as_str() {
-            "filter" => &mut self.filter,
-            "attributes" => &mut self.attributes,
-            "excludedattributes" => &mut self.excluded_attributes,
-            "sortby" => &mut self.sort_by,
-            "sortorder" => &mut self.sort_order,
-            "startindex" => &mut self.start_index,
-            "count" => &mut self.count,
-            "cursor" => &mut self.cursor,
-            _ => return None,
-        })
+        let slots = [
+            ("filter", &mut self.filter),
+            ("attributes", &mut self.attributes),
+            ("excludedAttributes", &mut self.excluded_attributes),
+            ("sortBy", &mut self.sort_by),
+            ("sortOrder", &mut self.sort_order),
+            ("startIndex", &mut self.start_index),
+            ("count", &mut self.count),
+            ("cursor", &mut self.cursor),
+        ];
+        let mut slots = slots.into_iter();
+        slots.find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, slot)| slot)
     }
 
     fn set(&mut self, name: &str, value: String) -> Result<(), Error> {
