@@ -104,7 +104,9 @@ impl Outcome {
     /// All of these as one.
     pub(crate) fn of(outcomes: &[Self]) -> Self {
         let mut all = Self::none();
-        outcomes.iter().for_each(|outcome| all.add(outcome));
+        for outcome in outcomes {
+            all.add(outcome);
+        }
         all
     }
 
@@ -116,6 +118,11 @@ impl Outcome {
     /// Requests that were not answered with a success.
     pub(crate) fn failed(&self) -> usize {
         self.limited + self.errors
+    }
+
+    /// The median of the times, in milliseconds.
+    pub(crate) fn median(&self) -> f64 {
+        self.latencies.value_at_quantile(0.5) as f64 / 1e3
     }
 
     /// The 99th percentile of the times, in milliseconds.

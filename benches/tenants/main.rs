@@ -7,7 +7,7 @@
 //!   should lengthen their p99 by at most half
 //! - `memory`: 20 minutes of waves that leave as many users as there were; the server should not grow
 //!
-//! `cargo bench --bench tenants` takes about 35 minutes; `-- --quick` takes two, and shows that all of
+//! `cargo bench --bench tenants` takes about 40 minutes; `-- --quick` takes two, and shows that all of
 //! it works. `-- --only TEXT` runs the parts whose name holds the text, `-- --minutes N` watches memory
 //! for as long, `-- --json FILE` writes the figures there.
 //!

@@ -29,7 +29,7 @@ const CONNECTIONS_NOISY: usize = 64;
 const PHASE: Duration = Duration::from_secs(20);
 const PHASE_QUICK: Duration = Duration::from_secs(4);
 /// How often both are measured.
-const PAIRS: usize = 7;
+const PAIRS: usize = 9;
 const PAIRS_QUICK: usize = 3;
 /// Between two phases.
 const REST: Duration = Duration::from_secs(1);

@@ -31,15 +31,19 @@ impl Report {
         self.has_failed |= failed > 0;
     }
 
-    /// A p99 in two kinds of phases that took turns, and the ratio of neighbours.
+    /// Times in two kinds of phases that took turns, and the ratio of neighbours.
     pub(crate) fn tell_pairs(&mut self, part: Part, pairs: &[[Outcome; 2]], with: &str) {
-        let p99 = |side: usize| median(pairs.iter().map(|pair| pair[side].p99()));
+        let of = |side: usize, time: fn(&Outcome) -> f64| {
+            (median(pairs.iter().map(|pair| time(&pair[side]))), "ms")
+        };
         let ratios = || pairs.iter().map(|[without, with]| with.p99() / without.p99());
         let (least, most) = (ratios().fold(f64::INFINITY, f64::min), ratios().fold(0.0, f64::max));
-        self.tell(part, &format!("p99, without {with}"), (p99(0), "ms"), "");
-        self.tell(part, &format!("p99, with {with}"), (p99(1), "ms"), "");
+        self.tell(part, &format!("median, without {with}"), of(0, Outcome::median), "");
+        self.tell(part, &format!("median, with {with}"), of(1, Outcome::median), "");
+        self.tell(part, &format!("p99, without {with}"), of(0, Outcome::p99), "");
+        self.tell(part, &format!("p99, with {with}"), of(1, Outcome::p99), "");
         let spread = format!("(goal: 1.5; {least:.2} to {most:.2})");
-        self.tell(part, "ratio of the two", (median(ratios()), ""), &spread);
+        self.tell(part, "p99, ratio of the two", (median(ratios()), ""), &spread);
     }
 
     /// Writes the figures, if a file was named. Answers what the program exits with.

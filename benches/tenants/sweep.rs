@@ -26,7 +26,7 @@ const CONNECTIONS: usize = 16;
 const REQUESTS: usize = 3_000;
 const REQUESTS_QUICK: usize = 600;
 /// How often both are measured.
-const PAIRS: usize = 7;
+const PAIRS: usize = 11;
 const PAIRS_QUICK: usize = 3;
 const TENANT: &str = "large";
 
