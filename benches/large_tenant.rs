@@ -16,6 +16,8 @@
     reason = "a program to run by hand: it prints, and ends at the first surprise"
 )]
 
+#[path = "support/memory.rs"]
+mod memory;
 #[path = "support/results.rs"]
 mod results;
 #[path = "support/server.rs"]
@@ -28,6 +30,7 @@ use futures_util::{StreamExt, stream};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
+use self::memory::memory_mib;
 use self::results::Results;
 use self::server::{Server, Tenant};
 
@@ -73,10 +76,7 @@ async fn look_up(tenant: &Tenant, round: usize, users: usize) -> Duration {
 
 /// Memory of the server in MiB, at most, so far.
 fn memory(server: &Server) -> f64 {
-    let path = format!("/proc/{}/status", server.running.child.id());
-    let status = std::fs::read_to_string(path).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().strip_suffix(" kB").unwrap().parse::<f64>().unwrap() / 1_024.0
+    memory_mib(server.running.child.id(), "VmHWM")
 }
 
 /// Asks a server to end, and waits until it has.

@@ -88,8 +88,9 @@ def shown(value, unit):
     return f"{digits(value)} {unit}".strip()
 
 
-def table(head, rows):
-    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
+def table(head, rows, names=1):
+    """The first columns are names, the others figures."""
+    lines = [head, ["---"] * names + ["---:"] * (len(head) - names), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
@@ -111,6 +112,19 @@ def by_part(figures, of, parts):
         row[part] = shown(figure["value"], figure["unit"])
     rows = [[name, f"{size:,}", *(row.get(part, "") for part in parts)] for (name, size), row in cells.items()]
     return table([*of, *parts], rows)
+
+
+def by_group(figures, of):
+    """A row for each figure; what stands before the name's colon, with its size, only at its first."""
+    rows, last = [], None
+    for figure in figures:
+        group, _, name = figure["name"].partition(": ")
+        group = f"{figure['size']:,} {group}"
+        value, unit = figure["value"], figure["unit"]
+        count = not unit and value == int(value)
+        rows.append(["" if group == last else group, name, f"{value:,.0f}" if count else shown(value, unit)])
+        last = group
+    return table(of, rows, names=2)
 
 
 def slowest(figures, count):
@@ -136,6 +150,7 @@ TABLES = {
     "decide_role": lambda figures: by_size(figures, "mappings"),
     "scaling": lambda figures: by_size(figures, "members or users"),
     "large_tenant": lambda figures: by_size(figures, "users"),
+    "tenants": lambda figures: by_group(figures, ["of", "what", ""]),
 }
 
 

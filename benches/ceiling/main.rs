@@ -20,8 +20,11 @@
     reason = "a program to run by hand, on one thread: it prints, and ends at the first surprise"
 )]
 
+#[path = "../support/bodies.rs"]
+mod bodies;
+#[path = "../support/connection.rs"]
+mod connection;
 mod load;
-mod requests;
 #[path = "../support/results.rs"]
 mod results;
 mod servers;
@@ -30,8 +33,8 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
+use self::bodies::{new_title, user, user_name};
 use self::load::Round;
-use self::requests::{new_title, user, user_name};
 use self::results::Results;
 use self::servers::{Server, own_cpu};
 
@@ -128,7 +131,7 @@ impl Side {
         let first = ids.len();
         ids.resize(first + load.1, String::new());
         let write = |number: usize, to: &mut Vec<u8>| {
-            requests::write(server, "POST", "/Users", &user(first + number), to);
+            server.write("POST", "/Users", &user(first + number), to);
         };
         load::round(server.address, load, write, |number, status, body| {
             assert_eq!(status, 201, "{}", String::from_utf8_lossy(body));
@@ -141,7 +144,7 @@ impl Side {
         let Self { server, ids, .. } = self;
         let write = |number: usize, to: &mut Vec<u8>| {
             let path = format!("/Users/{}", ids[number * STRIDE % ids.len()]);
-            requests::write(server, "PATCH", &path, &new_title(&format!("Mate {number}")), to);
+            server.write("PATCH", &path, &new_title(&format!("Mate {number}")), to);
         };
         load::round(server.address, load, write, |_, status, body| {
             assert_eq!(status, 200, "{}", String::from_utf8_lossy(body));
@@ -161,7 +164,7 @@ impl Side {
                 Kind::LookUpNobody => format!("/Users?filter=userName+eq+%22no-{}%22", name()),
                 _ => format!("/Users/{}", ids[user]),
             };
-            requests::write(server, "GET", &path, &[], to);
+            server.write("GET", &path, &[], to);
         };
         load::round(server.address, load, write, |_, status, body| {
             assert_eq!(status, 200, "{}", String::from_utf8_lossy(body));

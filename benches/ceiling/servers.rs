@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
-use super::load::Connection;
+use super::connection::{self, Connection};
 
 const OPERATOR: &str = "operator-token-of-the-benchmark";
 /// Ticks of `/proc/PID/stat` in a second, as Linux gives them to programs.
@@ -18,8 +18,8 @@ pub(crate) struct Server {
     child: Child,
     pub(crate) address: SocketAddr,
     /// What paths of SCIM begin with.
-    pub(crate) prefix: String,
-    pub(crate) token: String,
+    prefix: String,
+    token: String,
     _data: tempfile::TempDir,
 }
 
@@ -78,6 +78,12 @@ impl Server {
         server.prefix.push_str("/scim/v2/acme");
         server.token = made["scim"]["token"].as_str().unwrap().to_owned();
         server
+    }
+
+    /// Appends a request of SCIM: the same for both servers, but for path and token.
+    pub(crate) fn write(&self, method: &str, path: &str, body: &[u8], to: &mut Vec<u8>) {
+        let Self { address, token, prefix, .. } = self;
+        connection::write((*address, token), method, format_args!("{prefix}{path}"), body, to);
     }
 
     async fn admin(&self, method: &str, path: &str, body: &Value) -> Value {

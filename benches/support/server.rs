@@ -22,7 +22,7 @@ pub(crate) struct Tenant {
     client: Client,
     /// What its SCIM addresses begin with.
     pub(crate) endpoint: String,
-    token: String,
+    pub(crate) token: String,
 }
 
 impl Server {
