@@ -11,7 +11,7 @@ use std::sync::Arc;
 use access::{Event, EventType, GroupId, UserId};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use scim::patch::{MembershipOperation, Patch};
-use scim::resource::{Member as ScimMember, Resource};
+use scim::resource::{Member as ScimMember, Replacement, Resource};
 use scim::schema::ResourceType;
 use serde_json::{Map, Value, json};
 use store::snapshot::Member;
@@ -164,8 +164,11 @@ impl GroupArguments {
                 }
             }
             GroupMessage::Replace { body, precondition, write, reply_to } => {
+                // Read once, however often it is decided; and who is not there is told that first.
+                let read = Replacement::read(ResourceType::Group, &self.id.to_string(), body);
                 let decide = |current: &Resource, _: &Snapshot| {
-                    let (resource, members) = scim::resource::replace(current, body.clone())?;
+                    let replacement = read.as_ref().map_err(Clone::clone)?;
+                    let (resource, members) = replacement.apply(current)?;
                     let members = members.map(|members| MemberChange::Replace(values(members)));
                     let members = members.into_iter().collect();
                     Ok(Next { resource, members, depends_on_members: false })

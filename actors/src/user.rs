@@ -19,6 +19,8 @@ use std::sync::Arc;
 use access::lifecycle::{self, Changed, Moment};
 use access::{Account, Author, Lock, UserId};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
+use scim::resource::Replacement;
+use scim::schema::ResourceType;
 use store::{
     Changeset, Expected, Marked, Operation, ReadError, Record, Refusal, Requirement, Snapshot,
 };
@@ -90,8 +92,10 @@ impl UserArguments {
                 let _ = reply_to.send(self.change(&precondition, &write, decide).await);
             }
             UserMessage::Replace { body, precondition, write, reply_to } => {
+                // Read once, however often it is decided; and who is not there is told that first.
+                let read = Replacement::read(ResourceType::User, &self.id.to_string(), body);
                 let decide = |state: &UserState, config: &ActiveConfig, moment| {
-                    decide::replace(state, &body, config, moment)
+                    decide::replace(state, read.as_ref().map_err(Clone::clone)?, config, moment)
                 };
                 let _ = reply_to.send(self.change(&precondition, &write, decide).await);
             }

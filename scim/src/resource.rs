@@ -60,25 +60,39 @@ pub fn create(resource_type: ResourceType, id: &str, body: Value) -> Result<Crea
     Ok(Created { resource, members: read.members.unwrap_or_default() })
 }
 
-/// Reads the body of a PUT (RFC 7644 §3.5.1), by the rules of [`create`].
+/// What the body of a PUT says (RFC 7644 §3.5.1), by the rules of [`create`].
 ///
 /// What is not sent is cleared, with two exceptions. `active` not sent keeps its value, since no
-/// one shall be let in again by an omission. `members` not sent, or `null`, gives `None`: the
-/// membership stays.
-pub fn replace(current: &Resource, body: Value) -> Result<(Resource, Option<Vec<Member>>), Error> {
-    let read = body::read(current.resource_type, current.id(), body)?;
-    if read.active_unassigned.is_some() {
-        return Err(unreadable_active());
+/// one shall be let in again by an omission. `members` not sent, or `null`, leaves the membership
+/// as it is.
+#[derive(Clone, Debug)]
+pub struct Replacement {
+    attributes: Map<String, Value>,
+    members: Option<Vec<Member>>,
+}
+
+impl Replacement {
+    /// Reads a body.
+    pub fn read(resource_type: ResourceType, id: &str, body: Value) -> Result<Self, Error> {
+        let read = body::read(resource_type, id, body)?;
+        if read.active_unassigned.is_some() {
+            return Err(unreadable_active());
+        }
+        Ok(Self { attributes: read.attributes, members: read.members })
     }
-    let mut attributes = read.attributes;
-    if current.resource_type == ResourceType::User
-        && let Some(active) = current.attributes.get("active")
-    {
-        attributes.entry("active").or_insert_with(|| active.clone());
+
+    /// What becomes of a resource, and its members if the body speaks of them.
+    pub fn apply(&self, current: &Resource) -> Result<(Resource, Option<Vec<Member>>), Error> {
+        let mut attributes = self.attributes.clone();
+        if current.resource_type == ResourceType::User
+            && let Some(active) = current.attributes.get("active")
+        {
+            attributes.entry("active").or_insert_with(|| active.clone());
+        }
+        let resource = Resource { resource_type: current.resource_type, attributes };
+        resource.check_required()?;
+        Ok((resource, self.members.clone()))
     }
-    let resource = Resource { resource_type: current.resource_type, attributes };
-    resource.check_required()?;
-    Ok((resource, read.members))
 }
 
 /// No one is enabled or disabled by a value that has to be guessed.

@@ -5,7 +5,7 @@ use access::projection::Profile;
 use access::{Account, Status};
 use scim::error::Error;
 use scim::patch::Patch;
-use scim::resource::Resource;
+use scim::resource::{Replacement, Resource};
 use scim::schema::ResourceType;
 use serde_json::{Map, Value};
 use store::{NewRecord, Record};
@@ -49,12 +49,11 @@ pub(crate) fn patch(
 
 pub(crate) fn replace(
     state: &UserState,
-    body: &Value,
+    replacement: &Replacement,
     config: &ActiveConfig,
     moment: Moment,
 ) -> Result<Option<Next>, Error> {
-    // Where the user moved meanwhile it is decided again, from the same body.
-    let (resource, _) = scim::resource::replace(&state.resource, body.clone())?;
+    let (resource, _) = replacement.apply(&state.resource)?;
     Ok(next(state, &resource, config, moment))
 }
 

@@ -15,7 +15,7 @@ use scim::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::support::user;
+use crate::support::{replace, user};
 
 /// Checks a resource against its schema, with nothing of the code under test but the tables.
 fn check(resource: &Resource) -> Result<(), String> {
@@ -271,7 +271,7 @@ proptest! {
             let full = Value::Object(representation(&resource, &meta(&resource), None));
             let again = resource::create(ResourceType::User, "u1", full.clone()).unwrap().resource;
             prop_assert_eq!(&again, &resource);
-            let (replaced, _) = resource::replace(&resource, full).unwrap();
+            let (replaced, _) = replace(&resource, full).unwrap();
             prop_assert_eq!(replaced, resource);
         }
     }

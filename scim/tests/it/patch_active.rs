@@ -1,10 +1,10 @@
 //! Disabling and enabling: every shape that Entra has been seen to send ends as it should, and what
 //! cannot be read is refused rather than answered with success.
 
-use scim::{error::ScimType, resource};
+use scim::error::ScimType;
 use serde_json::json;
 
-use crate::support::{patch, refused, user};
+use crate::support::{patch, refused, replace, user};
 
 #[test]
 fn every_readable_shape_disables() {
@@ -55,7 +55,7 @@ fn an_unreadable_value_is_never_a_success() {
             );
         }
         let put = json!({"userName": "ada@example.com", "active": value});
-        let error = resource::replace(&before, put).unwrap_err();
+        let error = replace(&before, put).unwrap_err();
         assert_eq!(error.scim_type, Some(ScimType::InvalidValue), "PUT {value}");
     }
 }
@@ -69,6 +69,6 @@ fn active_can_be_taken_away_which_says_nothing_about_the_user() {
 #[test]
 fn a_put_never_enables_by_omission() {
     let disabled = user(json!({"active": false}));
-    let (after, _) = resource::replace(&disabled, json!({"userName": "ada@example.com"})).unwrap();
+    let (after, _) = replace(&disabled, json!({"userName": "ada@example.com"})).unwrap();
     assert_eq!(after.active(), Some(false));
 }

@@ -9,7 +9,7 @@ use scim::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{ENTERPRISE, group, rest, user};
+use crate::support::{ENTERPRISE, group, replace, rest, user};
 
 fn create_error(resource_type: ResourceType, body: &Value) -> ScimType {
     let error = resource::create(resource_type, "x", body.clone()).unwrap_err();
@@ -175,12 +175,12 @@ fn a_put_clears_what_it_does_not_send() {
     let before = user(json!({"title": "Dr", "active": true, ENTERPRISE: {"department": "IT"}}));
     let body = json!({"id": "other", "userName": "bob", "meta": {}, "displayName": "Bob"});
 
-    let (after, members) = resource::replace(&before, body).unwrap();
+    let (after, members) = replace(&before, body).unwrap();
 
     assert_eq!(after.id(), "u1");
     assert_eq!(rest(&after), json!({"displayName": "Bob", "active": true}));
     assert_eq!(members, None);
-    assert!(resource::replace(&before, json!({"displayName": "x"})).is_err());
+    assert!(replace(&before, json!({"displayName": "x"})).is_err());
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn a_put_changes_the_members_only_if_it_speaks_of_them() {
         if let Some(members) = members {
             body["members"] = members;
         }
-        let (_, members) = resource::replace(&group(), body.clone()).unwrap();
+        let (_, members) = replace(&group(), body.clone()).unwrap();
         assert_eq!(members.map(|members| members.len()), read, "{body}");
     }
 }

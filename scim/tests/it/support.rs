@@ -3,7 +3,7 @@
 use scim::{
     error::{Error, ScimType},
     patch::{MembershipOperation, Patch},
-    resource::{self, Resource},
+    resource::{self, Member, Replacement, Resource},
     schema::ResourceType,
 };
 use serde_json::{Map, Value, json};
@@ -23,6 +23,14 @@ pub(crate) fn user(body: Value) -> Resource {
 pub(crate) fn group() -> Resource {
     let body = json!({ "displayName": "Tools", "externalId": "e1" });
     resource::create(ResourceType::Group, "g1", body).unwrap().resource
+}
+
+/// The resource after a PUT of this body, and its members if the body speaks of them.
+pub(crate) fn replace(
+    current: &Resource,
+    body: Value,
+) -> Result<(Resource, Option<Vec<Member>>), Error> {
+    Replacement::read(current.resource_type(), current.id(), body)?.apply(current)
 }
 
 /// The attributes of a resource without `schemas`, `id` and `userName`.
