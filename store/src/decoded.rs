@@ -5,7 +5,7 @@
 //! bytes are decoded anew.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
 use serde::de::DeserializeOwned;
 
@@ -25,7 +25,7 @@ struct Row<T> {
     payload: Vec<u8>,
     value: Arc<T>,
     /// Holds on to the place of the view, so that no other can be taken for it.
-    read_in: Weak<dyn RawView>,
+    read_in: Mutex<Weak<dyn RawView>>,
 }
 
 impl<T> Default for Decoded<T> {
@@ -45,7 +45,8 @@ impl<T: DeserializeOwned> Decoded<T> {
     pub(crate) fn read_in(&self, view: &Arc<dyn RawView>, key: &[u8]) -> Option<Arc<T>> {
         let rows = self.rows.read().unwrap_or_else(PoisonError::into_inner);
         let row = rows.get(key)?;
-        std::ptr::addr_eq(row.read_in.as_ptr(), Arc::as_ptr(view)).then(|| Arc::clone(&row.value))
+        let read_in = row.read_in.lock().unwrap_or_else(PoisonError::into_inner);
+        std::ptr::addr_eq(read_in.as_ptr(), Arc::as_ptr(view)).then(|| Arc::clone(&row.value))
     }
 
     /// What the row at `key` means, whose payload this is in this view.
@@ -57,12 +58,16 @@ impl<T: DeserializeOwned> Decoded<T> {
         view: &Arc<dyn RawView>,
     ) -> Result<Arc<T>, ReadError> {
         let read_in = Arc::downgrade(view);
-        let mut rows = self.rows.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(row) = rows.get_mut(key).filter(|row| row.payload == payload) {
-            row.read_in = read_in;
-            return Ok(Arc::clone(&row.value));
+        {
+            let rows = self.rows.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(row) = rows.get(key).filter(|row| row.payload == payload) {
+                *row.read_in.lock().unwrap_or_else(PoisonError::into_inner) = read_in;
+                return Ok(Arc::clone(&row.value));
+            }
         }
         let value = Arc::new(decode_json(table, &payload)?);
+        let read_in = Mutex::new(read_in);
+        let mut rows = self.rows.write().unwrap_or_else(PoisonError::into_inner);
         if rows.len() >= ROWS_MAX {
             // Rare, and soon filled again: not worth remembering who was read when.
             rows.clear();

@@ -181,7 +181,7 @@ impl<'p, 'a> Change<'p, 'a> {
                 self.overlay.put(Table::Waves, key::wave(self.tenant, wave.id), payload);
                 Ok(())
             }
-            Operation::Tell(event) => self.tell(event),
+            Operation::Tell(event) => self.tell(&event),
             Operation::CreateTenant { id, name, token } => self.create_tenant(id, name, &token),
             Operation::DeleteTenant { id } => self.delete_tenant(&id),
             Operation::Purge { tenant, rows_max } => self.purge(tenant, rows_max),
@@ -256,10 +256,10 @@ impl<'p, 'a> Change<'p, 'a> {
 
     /// Appends to the feed. The number is given here, under the one writer, so that a reader who
     /// sees an entry has seen all before it.
-    fn tell(&mut self, event: Event) -> Planned<()> {
+    fn tell(&mut self, event: &Event) -> Planned<()> {
         self.counters.feed += 1;
         let sequence = self.counters.feed;
-        let entry = FeedEntry { sequence, at: self.now, event: &event };
+        let entry = FeedEntry { sequence, at: self.now, event };
         let payload = encode_json(Table::Feed, &entry)?;
         self.overlay.put(Table::Feed, key::feed(self.tenant, sequence), payload);
         Ok(())

@@ -85,7 +85,7 @@ impl Change<'_, '_> {
             .with("expired", vec![value.to_owned()]);
         self.overlay.put(Table::Groups, key::group(self.tenant, group), record.encode());
         self.audit_members(group, &[], &[], &[], &[value.to_owned()]);
-        self.tell(event)
+        self.tell(&event)
     }
 
     /// Forgets the account of a user that is gone. Any other stays.

@@ -204,7 +204,7 @@ impl Change<'_, '_> {
             self.mark(Marked::User(*user), true)?;
         }
         self.tell(
-            Event::group(EventType::GroupMembersChanged, group)
+            &Event::group(EventType::GroupMembersChanged, group)
                 .with("display_name", record.name)
                 .with("added", listed(added))
                 .with("removed", listed(removed))

@@ -199,7 +199,12 @@ impl Pass {
     ) -> Result<bool, ChangeError> {
         let (mut ask, mut after, mut mark) = (Vec::new(), after, mark);
         for slice in 0..PIECE / SLICE {
-            let (last, generation) = self.look_at_accounts(shared, after, mark, &mut ask)?;
+            let (last, generation) = match self.look_at_accounts(shared, after, mark, &mut ask) {
+                Ok(looked) => looked,
+                // What was seen is seen to; the next piece begins with the error.
+                Err(_) if slice > 0 => break,
+                Err(error) => return Err(error),
+            };
             mark = generation;
             let Some(last) = last else {
                 if slice == 0 {
