@@ -7,7 +7,9 @@
 //! what was held, which is about a second's requests, and never a change. A stop writes all of it.
 //!
 //! What is held is bounded. Where more comes than can be written, the newest are dropped and
-//! counted; the requests themselves do not notice.
+//! counted; the requests themselves do not notice. Of requests that were refused because they came
+//! too fast, some are written each second: a directory that does not slow down would fill the record
+//! with them, and take the processor from its neighbours.
 //!
 //! The recorder also takes away what is too old or too much; see [`trim`].
 
@@ -20,6 +22,7 @@ use std::time::Duration;
 
 use access::exchange::{Batch, Captured};
 use access::redact::Redactor;
+use jiff::Timestamp;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use store::requests::{BlockId, Packer, SealedBlock};
 use store::{Changeset, Operation, ReadError};
@@ -40,6 +43,10 @@ const BLOCKS_AT_ONCE: usize = 4;
 /// may be twice as large, since they grow by doubling.
 const HELD_RECORDS_MAX: usize = 16_384;
 const HELD_BYTES_MAX: usize = 16 << 20;
+/// The status of what was refused because it came too fast, and how many of them are written in a
+/// second.
+const TOO_FAST: u16 = 429;
+const TOO_FAST_PER_SECOND_MAX: u32 = 10;
 /// How often it is looked whether something is too old.
 const TRIMMED_EVERY: Duration = Duration::from_mins(25);
 
@@ -95,6 +102,25 @@ struct Held {
     takes: u64,
     /// What the actor has been asked for.
     asked: Asked,
+    too_fast: TooFast,
+}
+
+/// How many requests were refused because they came too fast, in the second of the last of them.
+#[derive(Default)]
+struct TooFast {
+    second: i64,
+    count: u32,
+}
+
+impl TooFast {
+    /// Counts one that came at this time. Answers whether it is among those that are written.
+    fn counts(&mut self, at: Timestamp) -> bool {
+        if self.second != at.as_second() {
+            *self = Self { second: at.as_second(), count: 0 };
+        }
+        self.count = self.count.saturating_add(1);
+        self.count <= TOO_FAST_PER_SECOND_MAX
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -126,11 +152,15 @@ struct Written {
 }
 
 impl Recorder {
-    /// Leaves a request to be written down. Answers whether there was room for it.
+    /// Leaves a request to be written down. Answers whether there was room for it, or it is one of
+    /// those of which only some are written.
     pub fn record(&self, captured: &Captured<'_>) -> bool {
         let bytes = captured.bytes();
         let ask = {
             let mut held = self.held();
+            if captured.status == Some(TOO_FAST) && !held.too_fast.counts(captured.at) {
+                return true;
+            }
             let is_full = held.records >= HELD_RECORDS_MAX
                 || held.bytes.saturating_add(bytes) > HELD_BYTES_MAX;
             if is_full {
@@ -438,5 +468,23 @@ impl Actor for RecorderActor {
         }
         recorder.observed.end();
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_requests_that_come_too_fast_only_some_are_written_each_second() {
+        let mut too_fast = TooFast::default();
+        let mut written_at = |millisecond| {
+            let at = Timestamp::from_millisecond(millisecond).unwrap();
+            (0..1_000).filter(|_| too_fast.counts(at)).count()
+        };
+
+        assert_eq!(written_at(1_795_000_000_000), 10);
+        assert_eq!(written_at(1_795_000_000_999), 0);
+        assert_eq!(written_at(1_795_000_001_000), 10);
     }
 }
