@@ -240,7 +240,9 @@ async fn main() {
     let side = |server: Server, is_ours| Side { server, is_ours, ids: Vec::new() };
     let mut same_rows = side(Server::smallest(&[]), false);
     let mut fewest_rows = side(Server::smallest(&["fewest-rows"]), false);
-    let mut ours = side(Server::slackwater(&options.serve).await, true);
+    // Each has a Slackwater of its own beside it, with as many users.
+    let mut beside_same = side(Server::slackwater(&options.serve).await, true);
+    let mut beside_fewest = side(Server::slackwater(&options.serve).await, true);
     println!(
         "{:<34} {:>5} {:>9} {:>9} {:>21} {:>17} {:>17} {:>15} {:>6}",
         "",
@@ -255,9 +257,9 @@ async fn main() {
     );
     let mut results = Results::default();
     for (name, kind, rows, connections, requests) in WORKLOADS {
-        let theirs = match rows {
-            Rows::Same => &mut same_rows,
-            Rows::Fewest => &mut fewest_rows,
+        let (theirs, ours) = match rows {
+            Rows::Same => (&mut same_rows, &mut beside_same),
+            Rows::Fewest => (&mut fewest_rows, &mut beside_fewest),
         };
         let is_wanted = name.contains(&options.only);
         if !is_wanted && !matches!(kind, Kind::Create) {

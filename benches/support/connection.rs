@@ -1,5 +1,6 @@
 //! HTTP/1.1, written and read by hand, because a client library takes as much of the machine as the
-//! server that it asks. An answer must say how long it is, or be without a body by its status; nothing else is looked at.
+//! server that it asks. An answer must say how long it is, or be without a body by its status;
+//! nothing else is looked at.
 
 use std::fmt::Arguments;
 use std::io::Write as _;

@@ -56,7 +56,7 @@ impl Members<'_> {
         if !std::mem::take(&mut self.is_first) {
             self.writer.write_char(',')?;
         }
-        // Names are identifiers and dots.
+        // Names are identifiers and dots, and no keywords, which would have `r#` in front.
         let value = serde_json::to_string(value).map_err(|_| fmt::Error)?;
         write!(self.writer, "\"{}\":{value}", field.name())
     }

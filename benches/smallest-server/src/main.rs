@@ -179,13 +179,17 @@ fn drain(database: &Database, changes: &Receiver<Change>) {
     }
 }
 
-/// Writes rows, which are in order, in one durable transaction.
+/// Writes rows, which are in order, in one durable transaction; without any it makes the tables.
 fn write(database: &Database, rows: Vec<Row>) -> Result<(), redb::Error> {
     let mut transaction = database.begin_write()?;
     transaction.set_two_phase_commit(true);
     transaction.set_quick_repair(true);
     let mut rows = rows.into_iter().peekable();
+    let makes_all = rows.peek().is_none();
     for (number, definition) in TABLES.into_iter().enumerate() {
+        if !makes_all && rows.peek().is_none_or(|(of, ..)| *of != number) {
+            continue;
+        }
         let mut table = transaction.open_table(definition)?;
         while let Some((_, key, value)) = rows.next_if(|(of, ..)| *of == number) {
             table.insert(key.as_slice(), value.as_slice())?;
