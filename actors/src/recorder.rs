@@ -9,7 +9,7 @@
 //! What is held is bounded. Where more comes than can be written, the newest are dropped and
 //! counted; the requests themselves do not notice. Of requests that were refused because they came
 //! too fast, some are written each second: a directory that does not slow down would fill the record
-//! with them, and take the processor from its neighbours.
+//! with them.
 //!
 //! The recorder also takes away what is too old or too much; see [`trim`].
 
