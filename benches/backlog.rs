@@ -16,6 +16,8 @@
     reason = "a program to run by hand: it prints, and ends at the first surprise"
 )]
 
+#[path = "support/memory.rs"]
+mod memory;
 #[path = "support/results.rs"]
 mod results;
 #[path = "support/running.rs"]
@@ -34,6 +36,7 @@ use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use self::memory::memory_mib;
 use self::results::Results;
 use self::running::{OPERATOR, Running};
 
@@ -121,12 +124,8 @@ impl Server {
     }
 
     /// Resident memory, in MiB.
-    fn memory_mib(&self) -> u64 {
-        let status =
-            std::fs::read_to_string(format!("/proc/{}/status", self.running.child.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-        let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
-        kib / 1_024
+    fn memory_mib(&self) -> f64 {
+        memory_mib(self.running.child.id(), "VmRSS")
     }
 }
 
@@ -216,7 +215,7 @@ async fn main() {
     println!("{} events queued for a receiver that never answers", queued + a.len());
     compare(a, b, &mut results);
     println!(
-        "memory: without a webhook {} MiB, with {} MiB",
+        "memory: without a webhook {:.0} MiB, with {:.0} MiB",
         without.memory_mib(),
         with.memory_mib()
     );
@@ -234,7 +233,7 @@ async fn main() {
     .await;
     let began = Instant::now();
     let expected = queued + rounds * PATCHES_PER_ROUND;
-    let mut peak = 0;
+    let mut peak = 0.0_f64;
     loop {
         let delivered = received.lock().unwrap().ids.len();
         peak = peak.max(with.memory_mib());
@@ -255,10 +254,9 @@ async fn main() {
         took.as_secs_f64(),
         received.requests - received.ids.len(),
     );
-    println!("memory while delivering, at most: {peak} MiB");
+    println!("memory while delivering, at most: {peak:.0} MiB");
     results.add("events delivered a second, once it is back", None, rate, "");
-    #[expect(clippy::cast_precision_loss, reason = "some hundred")]
-    results.add("memory while delivering, at most", None, peak as f64, "MiB");
+    results.add("memory while delivering, at most", None, peak, "MiB");
     results.write();
     assert!(in_order, "an account's events came out of order");
 }

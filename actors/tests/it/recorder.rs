@@ -18,6 +18,10 @@ const BLOCK: usize = 512;
 const AT_ONCE: usize = 4 * BLOCK;
 
 fn record(acme: &TestTenant, count: usize) -> usize {
+    record_answered(acme, count, 201)
+}
+
+fn record_answered(acme: &TestTenant, count: usize, status: u16) -> usize {
     let left = |n| {
         let body = json!({"userName": format!("user-{n}"), "password": "hunter2"}).to_string();
         let now = acme.now();
@@ -32,7 +36,7 @@ fn record(acme: &TestTenant, count: usize) -> usize {
             token: None,
             wave: None,
             request: Some(CapturedBody::of(body.as_bytes(), 10_000)),
-            status: Some(201),
+            status: Some(status),
             duration: Duration::from_millis(2),
             answer: None,
         })
@@ -75,6 +79,23 @@ async fn requests_are_written_within_a_second_and_without_secrets() {
     let body = |n| json!({"userName": format!("user-{n}"), "password": "(redacted)"}).to_string();
     assert_eq!(bodies, [body(0), body(1), body(2)]);
     assert_eq!(acme.tenant.shared().recorder.held_requests(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_requests_that_come_too_fast_ten_a_second_are_written_and_of_others_all() {
+    let acme = TestTenant::new().await;
+    for _ in 0..2 {
+        record_answered(&acme, 1_000, 429);
+        record_answered(&acme, 30, 409);
+        record(&acme, 40);
+        acme.advance(secs(2)).await;
+    }
+
+    let kept = kept(&acme);
+
+    let with = |status| kept.iter().filter(|record| record.facts.status == Some(status)).count();
+    assert_eq!((with(429), with(409), with(201)), (20, 60, 80));
+    assert_eq!(acme.tenant.shared().recorder.dropped(), 0);
 }
 
 #[tokio::test(start_paused = true)]
