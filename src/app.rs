@@ -193,19 +193,26 @@ impl App {
     /// The address under which a client reaches us: the configured one, or else the one that it
     /// used.
     pub fn base_url(&self, headers: &HeaderMap) -> String {
-        if let Some(url) = &self.0.public_url {
-            return url.clone();
-        }
-        let host = headers.get(HOST).and_then(|host| host.to_str().ok()).filter(|host| {
-            let allowed = |c: char| c.is_ascii_alphanumeric() || ".:-_[]".contains(c);
-            !host.is_empty() && host.len() <= 255 && host.chars().all(allowed)
-        });
-        host.map_or_else(|| self.0.listening_on.clone(), |host| format!("http://{host}"))
+        self.url(headers, format_args!(""))
     }
 
     /// The address that goes into Entra's "Tenant URL".
     pub fn scim_endpoint(&self, headers: &HeaderMap, tenant: &access::TenantId) -> String {
-        format!("{}/scim/v2/{tenant}", self.base_url(headers))
+        self.url(headers, format_args!("/scim/v2/{tenant}"))
+    }
+
+    fn url(&self, headers: &HeaderMap, path: std::fmt::Arguments<'_>) -> String {
+        if let Some(url) = &self.0.public_url {
+            return format!("{url}{path}");
+        }
+        let host = headers.get(HOST).and_then(|host| host.to_str().ok()).filter(|host| {
+            let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".:-_[]".contains(&byte);
+            !host.is_empty() && host.len() <= 255 && host.bytes().all(allowed)
+        });
+        match host {
+            Some(host) => format!("http://{host}{path}"),
+            None => format!("{}{path}", self.0.listening_on),
+        }
     }
 
     /// Where OAuth clients fetch access tokens.

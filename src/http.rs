@@ -99,6 +99,9 @@ fn take_from_rate(app: &App, tenant: &actors::Tenant, requests: usize) -> Result
 }
 
 /// What a path means.
+///
+/// The future of a request is moved some times before it runs, and is as large as the largest of its
+/// branches: whatever is more than a look-up is in a box of its own.
 async fn dispatch(mut request: ScimRequest, body: Body, path: &[&str]) -> Result<Answer, Failure> {
     let method = request.parts.method.clone();
     match path {
@@ -109,14 +112,13 @@ async fn dispatch(mut request: ScimRequest, body: Body, path: &[&str]) -> Result
         }
         ["Me", ..] => Err(Failure::not_implemented("/Me is not supported")),
         ["Bulk"] if method == Method::POST => {
-            request.read(body, BODY_BYTES_LARGE_MAX).await?;
-            bulk::handle(request).await
+            Box::pin(async move {
+                request.read(body, BODY_BYTES_LARGE_MAX).await?;
+                bulk::handle(request).await
+            })
+            .await
         }
-        [".search"] if method == Method::POST => {
-            request.look_up();
-            request.read(body, BODY_BYTES_MAX).await?;
-            list::search(request, &ResourceType::ALL).await
-        }
+        [".search"] if method == Method::POST => search(request, body, &ResourceType::ALL).await,
         ["Bulk" | ".search"] => Err(Failure::method_not_allowed("POST")),
         [endpoint, rest @ ..] => match ResourceType::from_endpoint(endpoint) {
             Some(resource_type) => {
@@ -128,7 +130,7 @@ async fn dispatch(mut request: ScimRequest, body: Body, path: &[&str]) -> Result
 }
 
 async fn resource_request(
-    mut request: ScimRequest,
+    request: ScimRequest,
     body: Body,
     resource_type: ResourceType,
     method: &Method,
@@ -139,11 +141,7 @@ async fn resource_request(
             request.look_up();
             list::get(request, resource_type).await
         }
-        ([".search"], "POST") => {
-            request.look_up();
-            request.read(body, BODY_BYTES_MAX).await?;
-            list::search(request, &[resource_type]).await
-        }
+        ([".search"], "POST") => search(request, body, &[resource_type]).await,
         ([id], "GET" | "HEAD") => {
             request.look_up();
             match resource_type {
@@ -152,13 +150,28 @@ async fn resource_request(
             }
         }
         ([], "POST") | ([_], "PUT" | "PATCH" | "DELETE") => {
-            write_request(request, body, resource_type, method, path.first().copied()).await
+            let id = path.first().copied();
+            Box::pin(write_request(request, body, resource_type, method, id)).await
         }
         ([], _) => Err(Failure::method_not_allowed("GET, POST")),
         ([".search"], _) => Err(Failure::method_not_allowed("POST")),
         ([_], _) => Err(Failure::method_not_allowed("GET, PUT, PATCH, DELETE")),
         _ => Err(Failure::not_found("there is nothing at this path")),
     }
+}
+
+/// A query in a body (RFC 7644 section 3.4.3).
+async fn search(
+    mut request: ScimRequest,
+    body: Body,
+    resource_types: &[ResourceType],
+) -> Result<Answer, Failure> {
+    request.look_up();
+    Box::pin(async move {
+        request.read(body, BODY_BYTES_MAX).await?;
+        list::search(request, resource_types).await
+    })
+    .await
 }
 
 /// A write: it belongs to a wave from its arrival to its answer.

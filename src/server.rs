@@ -19,7 +19,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::HOST;
-use axum::http::{Method, StatusCode, Version};
+use axum::http::{HeaderName, Method, StatusCode, Version};
 use axum::response::IntoResponse;
 use futures_util::FutureExt;
 use hyper::body::Incoming;
@@ -142,18 +142,22 @@ async fn metrics(State(app): State<App>) -> Answer {
 /// the outcome: method and path, never the query (filters hold names), headers or bodies.
 async fn respond(app: App, router: Router, mut request: Request) -> Answer {
     let started = Instant::now();
-    let (method, path) = (request.method().clone(), logged(request.uri().path()));
-    let area = Area::of(request.uri().path());
-    let operation = Operation::of(&method, request.uri().path()).name();
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let area = Area::of(uri.path());
+    let operation = Operation::of(&method, uri.path()).name();
     let _in_flight = UpDown::up(meters::in_flight());
     let id = RequestId::from_bytes(*uuid::Uuid::now_v7().as_bytes());
     request.extensions_mut().insert(id);
-    let tenant = area.tenant(request.uri().path());
-    let tenant = tenant.and_then(|id| id.parse::<TenantId>().ok());
-    let tenant = tenant.as_ref().map(TenantId::as_str);
+    let id = id.to_string();
+    let tenant = area.tenant(uri.path()).filter(|id| TenantId::is_valid(id));
     let span = tracing::info_span!(
-        "request", request.id = %id, operation, tenant.id = tenant, http.status = Empty,
-        otel.name = Empty, otel.kind = Empty,
+        "request",
+        request.id = id,
+        operation,
+        tenant.id = tenant,
+        http.status = Empty,
+        otel.name = Empty,
+        otel.kind = Empty,
     );
     telemetry::otlp::continue_trace(&span, request.headers(), operation);
     // RFC 9112 section 3.2: without exactly one Host nobody can say whom a request is for.
@@ -164,10 +168,12 @@ async fn respond(app: App, router: Router, mut request: Request) -> Answer {
     let answering = async {
         match area {
             Area::Scim => http::handle(app, request).await,
-            Area::Admin | Area::Web | Area::Other => match router.oneshot(request).await {
-                Ok(answer) => answer,
-                Err(never) => match never {},
-            },
+            Area::Admin | Area::Web | Area::Other => {
+                match Box::pin(router.oneshot(request)).await {
+                    Ok(answer) => answer,
+                    Err(never) => match never {},
+                }
+            }
         }
     };
     let answering = AssertUnwindSafe(answering).catch_unwind().instrument(span.clone());
@@ -179,17 +185,14 @@ async fn respond(app: App, router: Router, mut request: Request) -> Answer {
             area.unavailable()
         }
     };
-    http::resource::put_header(
-        &mut made,
-        axum::http::HeaderName::from_static("x-request-id"),
-        &id.to_string(),
-    );
+    http::resource::put_header(&mut made, HeaderName::from_static("x-request-id"), &id);
     let (status, elapsed) = (made.status(), started.elapsed());
     meters::answered(area.name(), method_label(&method), operation, status, elapsed);
     let status = status.as_u16();
     telemetry::otlp::answered(&span, status);
     let duration_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
     let _entered = span.enter();
+    let path = logged(uri.path());
     // What was changed is told; look-ups are everyday things, thousands a second within a wave.
     let looked_up = matches!(method, Method::GET | Method::HEAD) && status < 400;
     match status {
@@ -203,9 +206,8 @@ async fn respond(app: App, router: Router, mut request: Request) -> Answer {
 }
 
 /// A path as log lines show it: whoever sends a long one must not fill them.
-fn logged(path: &str) -> String {
-    let end = path.floor_char_boundary(LOGGED_PATH_BYTES_MAX.min(path.len()));
-    path.get(..end).unwrap_or_default().to_owned()
+fn logged(path: &str) -> &str {
+    path.get(..path.floor_char_boundary(LOGGED_PATH_BYTES_MAX)).unwrap_or(path)
 }
 
 /// Counts as one of something for as long as it is there.

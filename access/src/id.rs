@@ -57,7 +57,8 @@ macro_rules! uuid_id {
             /// spelling of the same number is not the identifier that was given out.
             fn from_str(text: &str) -> Result<Self, InvalidId> {
                 let uuid = Uuid::try_parse(text).map_err(|_| InvalidId)?;
-                if uuid.as_hyphenated().to_string() == text { Ok(Self(uuid)) } else { Err(InvalidId) }
+                let canonical = uuid.as_hyphenated().encode_lower(&mut Uuid::encode_buffer()) == text;
+                if canonical { Ok(Self(uuid)) } else { Err(InvalidId) }
             }
         }
     };
@@ -112,18 +113,19 @@ impl TenantId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether a text can be a tenant's id.
+    pub fn is_valid(text: &str) -> bool {
+        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        (1..=63).contains(&text.len()) && text.bytes().all(allowed)
+    }
 }
 
 impl FromStr for TenantId {
     type Err = InvalidTenantId;
 
     fn from_str(text: &str) -> Result<Self, InvalidTenantId> {
-        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        if (1..=63).contains(&text.len()) && text.bytes().all(allowed) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(InvalidTenantId)
-        }
+        if Self::is_valid(text) { Ok(Self(text.to_owned())) } else { Err(InvalidTenantId) }
     }
 }
 

@@ -160,6 +160,13 @@ impl Redactor {
 
     /// A query string.
     pub fn query(&self, query: &str) -> String {
+        let may_be_secret = |part: &str| {
+            has_word(part.as_bytes()) || self.holds_known(part) || escapes_ascii(part.as_bytes())
+        };
+        let mut parts = form_urlencoded::parse(query.as_bytes());
+        if !parts.any(|(name, value)| may_be_secret(&name) || may_be_secret(&value)) {
+            return query.to_owned();
+        }
         let pairs = query.split('&').map(|pair| {
             let Some((name, value)) = form_urlencoded::parse(pair.as_bytes()).next() else {
                 return pair.to_owned();

@@ -221,6 +221,9 @@ impl Recorder {
     }
 
     fn ask(&self, ask: Asked) {
+        if ask == Asked::Nothing {
+            return;
+        }
         let Some(actor) = self.actor() else { return };
         match ask {
             Asked::Nothing => {}

@@ -5,6 +5,7 @@
 //! when a field is added.
 
 use std::fmt::{self, Debug};
+use std::io;
 
 use serde::Serialize;
 use tracing::field::{Field, Visit};
@@ -57,8 +58,25 @@ impl Members<'_> {
             self.writer.write_char(',')?;
         }
         // Names are identifiers and dots, and no keywords, which would have `r#` in front.
-        let value = serde_json::to_string(value).map_err(|_| fmt::Error)?;
-        write!(self.writer, "\"{}\":{value}", field.name())
+        self.writer.write_char('"')?;
+        self.writer.write_str(field.name())?;
+        self.writer.write_str("\":")?;
+        serde_json::to_writer(Utf8(&mut self.writer), value).map_err(|_| fmt::Error)
+    }
+}
+
+/// Takes the bytes that `serde_json` writes: it splits none of its texts within a character.
+struct Utf8<'a, 'w>(&'a mut Writer<'w>);
+
+impl io::Write for Utf8<'_, '_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = std::str::from_utf8(bytes).map_err(|_| io::ErrorKind::InvalidData)?;
+        self.0.write_str(text).map_err(|_| io::ErrorKind::Other)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -90,7 +108,6 @@ impl Visit for Members<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
     use std::sync::{Arc, Mutex};
 
     use tracing::field::Empty;

@@ -8,7 +8,7 @@
 use access::TokenId;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
+use subtle::{Choice, ConstantTimeEq as _};
 
 use crate::tenant::Token;
 
@@ -53,7 +53,12 @@ pub fn sha256(secret: &str) -> [u8; 32] {
 
 /// Whether two hashes are the same, in a time that does not depend on where they differ.
 pub fn same(one: &[u8; 32], other: &[u8; 32]) -> bool {
-    one.ct_eq(other).into()
+    // By numbers: what hides from the compiler that it may stop early is paid for each comparison.
+    let (one, _) = one.as_chunks();
+    let (other, _) = other.as_chunks();
+    let number = |bytes: &[u8; 16]| u128::from_ne_bytes(*bytes);
+    let same = one.iter().zip(other).map(|(a, b)| number(a).ct_eq(&number(b)));
+    same.fold(Choice::from(1), |all, same| all & same).into()
 }
 
 impl Presented {

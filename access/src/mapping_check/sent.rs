@@ -60,30 +60,32 @@ pub fn names(resource_type: ResourceType, body: &Value, note: &mut dyn FnMut(&st
 
 /// The one form of an attribute path, as a filter or a field mapping names it.
 pub fn canonical(resource_type: ResourceType, path: &str) -> Option<String> {
-    let mut first = None;
-    let mut note = |name: &str| {
-        if first.is_none() {
-            first = Some(name.to_owned());
-        }
-    };
-    let mut found = Names { buffer: String::new(), note: &mut note };
+    let mut is_said = false;
+    let mut note = |_: &str| is_said = true;
+    let mut found = Names { buffer: String::with_capacity(path.len() + 8), note: &mut note };
+    // A path without a structure behind it is one attribute: what was said last is all of it.
     found.attribute(resource_type, path, &Value::Bool(true));
-    first
+    let name = found.buffer;
+    is_said.then_some(name)
 }
 
 /// The attribute that a filter compares first.
 pub fn of_filter(resource_type: ResourceType, filter: &str) -> Option<String> {
-    let lower = filter.to_ascii_lowercase();
-    let first = lower.find(" eq ")?;
+    let first = comparison_in(filter)?;
     // The first may stand within brackets; what is compared then comes after them. Any other
     // bracket is one in a value.
-    let end = if lower.get(..first)?.contains('[') {
-        let closes = lower.find(']')?;
-        closes + lower.get(closes..)?.find(" eq ")?
+    let end = if filter.get(..first)?.contains('[') {
+        let closes = filter.find(']')?;
+        closes + comparison_in(filter.get(closes..)?)?
     } else {
         first
     };
-    canonical(resource_type, lower.get(..end)?.trim())
+    canonical(resource_type, filter.get(..end)?.trim())
+}
+
+/// Where the first comparison for equality stands.
+fn comparison_in(filter: &str) -> Option<usize> {
+    filter.as_bytes().windows(4).position(|operator| operator.eq_ignore_ascii_case(b" eq "))
 }
 
 /// Whether a change is about nothing but references: a user's manager, or a group's members.
