@@ -2,12 +2,18 @@
 //!
 //! Limits are as they are shipped. The noisy tenant does not wait for the time that an answer 429
 //! names, which is the worst that a directory can do. Each quiet tenant is within a wave all the time.
+//!
+//! The noise is sent from a thread of its own: sent from the one that measures, its answers would be
+//! read while those that count wait.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, stream};
 use reqwest::Method;
 use serde_json::json;
+use tokio::runtime;
+use tokio::task::{self, JoinHandle};
 
 use super::directory::{Directory, Mix, WATCH};
 use super::load::{self, Outcome, Wave};
@@ -43,7 +49,10 @@ struct Phase {
 /// All tenants, and how long a phase takes.
 struct Neighbours {
     quiet: Vec<Directory>,
-    noisy: Directory,
+    /// Not here while it sends.
+    noisy: Option<Directory>,
+    /// What wakes the noisy one.
+    pacer: Arc<Pacer>,
     /// What the noisy tenant sends in a second.
     noise: f64,
     phase: Duration,
@@ -63,29 +72,45 @@ impl Neighbours {
         let noisy = Directory::make(server, "noisy", USERS, Mix::NewUsers, &shipped).await;
         let settings = server.admin(Method::GET, "/tenants/noisy/settings", None).await;
         let limit = settings["rate_limit"]["requests_per_second"].as_f64().unwrap();
-        Self { quiet, noisy, noise: limit * TIMES, phase }
+        let pacer = Arc::new(Pacer::start());
+        Self { quiet, noisy: Some(noisy), pacer, noise: limit * TIMES, phase }
     }
 
-    async fn phase(&self, pacer: &Pacer, with_noise: bool) -> Phase {
+    async fn phase(&mut self, pacer: &Pacer, with_noise: bool) -> Phase {
         let began = Instant::now();
-        let wave = |directory, begins, per_second: f64, connections| Wave {
-            directory,
-            begins,
-            requests: whole(self.phase.as_secs_f64() * per_second),
-            per_second,
-            connections,
-        };
+        let noise = with_noise.then(|| self.begin_noise(began));
         // Spread, so that they do not all send at the same moments.
         let step = Duration::from_secs_f64(1.0 / PER_SECOND).div_f64(QUIET as f64);
-        let quiet = self.quiet.iter().zip(0..).map(|(directory, number)| {
-            wave(directory, began + step * number, PER_SECOND, CONNECTIONS)
+        let waves = self.quiet.iter().zip(0..).map(|(directory, number)| Wave {
+            directory,
+            begins: began + step * number,
+            requests: whole(self.phase.as_secs_f64() * PER_SECOND),
+            per_second: PER_SECOND,
+            connections: CONNECTIONS,
         });
-        let noisy = with_noise.then(|| wave(&self.noisy, began, self.noise, CONNECTIONS_NOISY));
-        let waves: Vec<Wave<'_>> = quiet.chain(noisy).collect();
-        let mut outcomes = load::run(pacer, &waves).await;
-        let noisy = with_noise.then(|| outcomes.pop().unwrap());
+        let waves: Vec<Wave<'_>> = waves.collect();
+        let quiet = load::run(pacer, &waves).await;
+        let mut noisy = None;
+        if let Some(noise) = noise {
+            let (directory, outcome) = noise.await.unwrap();
+            self.noisy = Some(directory);
+            noisy = Some(outcome);
+        }
         tokio::time::sleep(REST).await;
-        Phase { quiet: outcomes, noisy }
+        Phase { quiet, noisy }
+    }
+
+    fn begin_noise(&mut self, begins: Instant) -> JoinHandle<(Directory, Outcome)> {
+        let directory = self.noisy.take().expect("no noise goes on");
+        let (pacer, per_second) = (Arc::clone(&self.pacer), self.noise);
+        let requests = whole(self.phase.as_secs_f64() * per_second);
+        task::spawn_blocking(move || {
+            let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let connections = CONNECTIONS_NOISY;
+            let wave = Wave { directory: &directory, begins, requests, per_second, connections };
+            let outcome = runtime.block_on(wave.run(&pacer));
+            (directory, outcome)
+        })
     }
 }
 
@@ -102,7 +127,7 @@ pub(crate) async fn measure(pacer: &Pacer, is_quick: bool, report: &mut Report) 
     let (phase, pairs) = if is_quick { (PHASE_QUICK, PAIRS_QUICK) } else { (PHASE, PAIRS) };
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
-    let neighbours = Neighbours::make(&server, phase).await;
+    let mut neighbours = Neighbours::make(&server, phase).await;
     // Once for nothing: caches, and the first growth of the file.
     neighbours.phase(pacer, true).await;
     let (mut pooled, mut worst, mut noisy) = (Vec::new(), Vec::new(), Outcome::none());
