@@ -98,12 +98,11 @@ impl Meters {
         }
     }
 
-    /// A change's transaction has begun, with so many in it.
-    pub(super) fn begun(&self, span: &Span, handed_in: Instant, batch: usize) {
+    /// A change's turn has come.
+    pub(super) fn begun(&self, span: &Span, handed_in: Instant) {
         let waited = handed_in.elapsed();
         self.queue_wait.record(waited.as_secs_f64());
         span.record("queue_us", micros(waited));
-        span.record("batch", batch);
     }
 
     /// A transaction with so many changes was written, or failed to be.
