@@ -6,7 +6,8 @@
 //! the other order, so that whatever else the machine does meets both; what is compared is the
 //! median of the rounds, and how far single rounds were apart stands beside it. The smallest server
 //! writes the same rows as Slackwater, and once more, in a run of its own, the user and its index
-//! rows alone. Reads are held against an answer of a kilobyte that is always the same.
+//! rows alone. Reads are held against an answer of a kilobyte that is always the same. Creates begin
+//! without a user; changes and reads have 10,000.
 //!
 //! Options, after `--`: `--rounds N`, `--quick` (a tenth of the requests), `--only TEXT` (workloads
 //! whose name holds it), `--serve=OPTION` (one more option of `slackwater serve`, any number of
@@ -38,20 +39,46 @@ use self::load::Round;
 use self::results::Results;
 use self::servers::{Server, own_cpu};
 
-/// What is compared: its name, with which rows, the connections, and the requests of a round.
-const WORKLOADS: [(&str, Kind, Rows, usize, usize); 11] = [
-    ("create a user", Kind::Create, Rows::Same, 64, 8_000),
-    ("create a user", Kind::Create, Rows::Same, 256, 8_000),
-    ("create a user, fewest rows", Kind::Create, Rows::Fewest, 64, 8_000),
-    ("create a user, fewest rows", Kind::Create, Rows::Fewest, 256, 8_000),
-    ("PATCH a user", Kind::Patch, Rows::Same, 64, 8_000),
-    ("PATCH a user", Kind::Patch, Rows::Same, 256, 8_000),
-    ("PATCH a user, fewest rows", Kind::Patch, Rows::Fewest, 64, 8_000),
-    ("PATCH a user, fewest rows", Kind::Patch, Rows::Fewest, 256, 8_000),
-    ("GET a user", Kind::Get, Rows::Same, 64, 30_000),
-    ("look a user up by userName", Kind::LookUp, Rows::Same, 64, 30_000),
-    ("look a user up that is not there", Kind::LookUpNobody, Rows::Same, 64, 30_000),
+/// A name, what is sent, over how many connections, and the requests of a round.
+type Workload = (&'static str, Kind, usize, usize);
+
+/// What is compared, with which rows. Each of these has servers of its own.
+const COMPARED: [(Rows, &[Workload]); 5] = [
+    (
+        Rows::Same,
+        &[("create a user", Kind::Create, 64, 8_000), ("create a user", Kind::Create, 256, 8_000)],
+    ),
+    (
+        Rows::Fewest,
+        &[
+            ("create a user, fewest rows", Kind::Create, 64, 8_000),
+            ("create a user, fewest rows", Kind::Create, 256, 8_000),
+        ],
+    ),
+    (
+        Rows::Same,
+        &[("PATCH a user", Kind::Patch, 64, 8_000), ("PATCH a user", Kind::Patch, 256, 8_000)],
+    ),
+    (
+        Rows::Fewest,
+        &[
+            ("PATCH a user, fewest rows", Kind::Patch, 64, 8_000),
+            ("PATCH a user, fewest rows", Kind::Patch, 256, 8_000),
+        ],
+    ),
+    (
+        Rows::Same,
+        &[
+            ("GET a user", Kind::Get, 64, 30_000),
+            ("look a user up by userName", Kind::LookUp, 64, 30_000),
+            ("look a user up that is not there", Kind::LookUpNobody, 64, 30_000),
+        ],
+    ),
 ];
+/// Users that are there before changes and reads.
+const USERS: usize = 10_000;
+/// Connections over which they are made.
+const CONNECTIONS_FILLING: usize = 64;
 /// A step that visits users far apart, one after the other.
 const STRIDE: usize = 7_919;
 
@@ -62,6 +89,16 @@ enum Rows {
     Same,
     /// The user and what finds it again.
     Fewest,
+}
+
+impl Rows {
+    /// Options of the smallest server.
+    const fn options(self) -> &'static [&'static str] {
+        match self {
+            Self::Same => &[],
+            Self::Fewest => &["fewest-rows"],
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -81,7 +118,7 @@ struct Options {
     /// A tenth of the requests
     #[arg(long)]
     quick: bool,
-    /// Workloads whose name holds this text; creates run in any case
+    /// Workloads whose name holds this text
     #[arg(long, default_value = "")]
     only: String,
     /// One more option of `slackwater serve`
@@ -110,6 +147,10 @@ struct Measured {
 }
 
 impl Side {
+    const fn new(server: Server, is_ours: bool) -> Self {
+        Self { server, is_ours, ids: Vec::new() }
+    }
+
     async fn round(&mut self, kind: Kind, connections: usize, requests: usize) -> Measured {
         let cpu = (self.server.cpu(), own_cpu());
         let load = (connections, requests);
@@ -237,12 +278,6 @@ async fn main() {
     }
     let options = Options::parse();
     let divisor = if options.quick { 10 } else { 1 };
-    let side = |server: Server, is_ours| Side { server, is_ours, ids: Vec::new() };
-    let mut same_rows = side(Server::smallest(&[]), false);
-    let mut fewest_rows = side(Server::smallest(&["fewest-rows"]), false);
-    // Each has a Slackwater of its own beside it, with as many users.
-    let mut beside_same = side(Server::slackwater(&options.serve).await, true);
-    let mut beside_fewest = side(Server::slackwater(&options.serve).await, true);
     println!(
         "{:<34} {:>5} {:>9} {:>9} {:>21} {:>17} {:>17} {:>15} {:>6}",
         "",
@@ -256,30 +291,34 @@ async fn main() {
         "load"
     );
     let mut results = Results::default();
-    for (name, kind, rows, connections, requests) in WORKLOADS {
-        let (theirs, ours) = match rows {
-            Rows::Same => (&mut same_rows, &mut beside_same),
-            Rows::Fewest => (&mut fewest_rows, &mut beside_fewest),
-        };
-        let is_wanted = name.contains(&options.only);
-        if !is_wanted && !matches!(kind, Kind::Create) {
+    for (rows, workloads) in COMPARED {
+        let is_wanted = |(name, ..): &&Workload| name.contains(&options.only);
+        let wanted: Vec<&Workload> = workloads.iter().filter(is_wanted).collect();
+        if wanted.is_empty() {
             continue;
         }
-        let requests = requests / divisor;
-        // Once for nothing: caches, and the first growth of the files.
-        theirs.round(kind, connections, requests).await;
-        ours.round(kind, connections, requests).await;
-        let (mut a, mut b) = (Vec::new(), Vec::new());
-        for round in 0..if is_wanted { options.rounds } else { 0 } {
-            if round % 2 == 0 {
-                a.push(theirs.round(kind, connections, requests).await);
-                b.push(ours.round(kind, connections, requests).await);
-            } else {
-                b.push(ours.round(kind, connections, requests).await);
-                a.push(theirs.round(kind, connections, requests).await);
+        let mut theirs = Side::new(Server::smallest(rows.options()), false);
+        let mut ours = Side::new(Server::slackwater(&options.serve).await, true);
+        for &(name, kind, connections, requests) in wanted {
+            if !matches!(kind, Kind::Create) && ours.ids.is_empty() {
+                for side in [&mut theirs, &mut ours] {
+                    side.create((CONNECTIONS_FILLING, USERS / divisor)).await;
+                }
             }
-        }
-        if is_wanted {
+            let requests = requests / divisor;
+            // Once for nothing: caches, and the first growth of the files.
+            theirs.round(kind, connections, requests).await;
+            ours.round(kind, connections, requests).await;
+            let (mut a, mut b) = (Vec::new(), Vec::new());
+            for round in 0..options.rounds {
+                if round % 2 == 0 {
+                    a.push(theirs.round(kind, connections, requests).await);
+                    b.push(ours.round(kind, connections, requests).await);
+                } else {
+                    b.push(ours.round(kind, connections, requests).await);
+                    a.push(theirs.round(kind, connections, requests).await);
+                }
+            }
             report(name, connections, [&a, &b], &mut results);
         }
     }

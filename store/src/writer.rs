@@ -12,6 +12,8 @@
 //! rest on a neighbour in the same transaction is told only once that is on disk.
 
 mod measured;
+#[cfg(test)]
+mod tests;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};

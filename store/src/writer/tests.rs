@@ -1,0 +1,75 @@
+//! What only the inside of the writer can test.
+
+use std::sync::mpsc::Sender;
+
+use super::*;
+use crate::conformance::fixture::{at, tenant_id, token};
+use crate::kv::{Order, Range, Visit};
+use crate::table::Table;
+use crate::{Operation, TenantKey};
+
+/// How long a test waits for the writer.
+const WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// Nothing was written yet.
+struct Empty;
+
+impl RawView for Empty {
+    fn get(&self, _: Table, _: &[u8]) -> Result<Option<Vec<u8>>, ReadError> {
+        Ok(None)
+    }
+
+    fn scan(&self, _: Table, _: &Range, _: Order, _: Visit<'_>) -> Result<(), ReadError> {
+        Ok(())
+    }
+}
+
+/// Says when a transaction begins, and lets it begin when it is told to.
+struct Attended {
+    begins: Sender<()>,
+    go_on: Receiver<()>,
+    written: Sender<usize>,
+}
+
+impl Backend for Attended {
+    fn view(&self) -> Result<Arc<dyn RawView>, ReadError> {
+        self.begins.send(()).unwrap();
+        self.go_on.recv_timeout(WAIT_MAX).unwrap();
+        Ok(Arc::new(Empty))
+    }
+
+    fn write(&mut self, writes: Writes) -> Result<(), WriteError> {
+        let tenants = writes.iter().filter(|(table, ..)| *table == Table::Tenants);
+        self.written.send(tenants.count()).unwrap();
+        Ok(())
+    }
+
+    fn reopen(&mut self) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+fn create(tenant: &str) -> Changeset {
+    Changeset::new(TenantKey::SERVICE, at(0), None).with(Operation::CreateTenant {
+        id: tenant_id(tenant),
+        name: tenant.to_uppercase(),
+        token: Box::new(token(0)),
+    })
+}
+
+#[test]
+fn what_is_handed_in_while_a_transaction_is_planned_goes_with_it() {
+    let ((begins, began), (go, go_on)) = (std::sync::mpsc::channel(), std::sync::mpsc::channel());
+    let (written, writes) = std::sync::mpsc::channel();
+    let writer = Writer::start(Attended { begins, go_on, written }).unwrap();
+
+    let first = writer.submit(create("acme"));
+    began.recv_timeout(WAIT_MAX).unwrap();
+    let others = ["birch", "cedar"].map(|tenant| writer.submit(create(tenant)));
+    go.send(()).unwrap();
+
+    assert_eq!(writes.recv_timeout(WAIT_MAX), Ok(3));
+    first.wait_blocking().unwrap();
+    others.map(|other| other.wait_blocking().unwrap());
+    assert_eq!(writer.queue().changes, 0);
+}
