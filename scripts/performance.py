@@ -144,7 +144,7 @@ CEILING_PARTS = [
 TABLES = {
     "ceiling": lambda figures: by_part(figures, ["", "connections"], CEILING_PARTS),
     "lists": lambda figures: slowest(figures, 10),
-    "group_commit": lambda figures: by_size(figures, "creates in a transaction"),
+    "group_commit": lambda figures: by_size(figures, "creates at once"),
     "pages": lambda figures: by_size(figures, "users"),
     "reconcile": lambda figures: by_size(figures, "accounts"),
     "decide_role": lambda figures: by_size(figures, "mappings"),

@@ -11,7 +11,7 @@ TO_NANOSECONDS = {"ns": 1, "µs": 1e3, "ms": 1e6, "s": 1e9}
 # its lines begin. Rates of the same figures are left out.
 PLOTS = {
     "decide-role": ("decide_role", "A decision about one account", "mappings", "decide a role, "),
-    "group-commit": ("group_commit", "A durable transaction", "creates in it", "group commit: "),
+    "group-commit": ("group_commit", "Creates until they are on disk", "creates at once", "group commit: "),
     "pages": ("pages", "Reads behind a list", "users", "pages: "),
     "reconcile": ("reconcile", "A reconciliation of a whole tenant", "accounts", ""),
     "members": ("scaling", "One more member, over HTTP", "members of the group", "add one member"),

@@ -207,7 +207,7 @@ async fn respond(app: App, router: Router, mut request: Request) -> Answer {
 
 /// A path as log lines show it: whoever sends a long one must not fill them.
 fn logged(path: &str) -> &str {
-    path.get(..path.floor_char_boundary(LOGGED_PATH_BYTES_MAX)).unwrap_or(path)
+    path.get(..path.floor_char_boundary(LOGGED_PATH_BYTES_MAX)).unwrap_or_default()
 }
 
 /// Counts as one of something for as long as it is there.

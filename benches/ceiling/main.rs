@@ -6,8 +6,8 @@
 //! the other order, so that whatever else the machine does meets both; what is compared is the
 //! median of the rounds, and how far single rounds were apart stands beside it. The smallest server
 //! writes the same rows as Slackwater, and once more, in a run of its own, the user and its index
-//! rows alone. Reads are held against an answer of a kilobyte that is always the same. Creates begin
-//! without a user; changes and reads have 10,000.
+//! rows alone. Reads are held against an answer of a kilobyte that is always the same. Creates
+//! begin with an empty database; changes and reads have 10,000 users.
 //!
 //! Options, after `--`: `--rounds N`, `--quick` (a tenth of the requests), `--only TEXT` (workloads
 //! whose name holds it), `--serve=OPTION` (one more option of `slackwater serve`, any number of
@@ -137,6 +137,8 @@ struct Side {
     server: Server,
     is_ours: bool,
     ids: Vec<String>,
+    /// Changes so far: each sets another value, since one that changes nothing is not written.
+    changes: usize,
 }
 
 /// A round, with the processor time of server and load, in microseconds a request.
@@ -148,7 +150,7 @@ struct Measured {
 
 impl Side {
     const fn new(server: Server, is_ours: bool) -> Self {
-        Self { server, is_ours, ids: Vec::new() }
+        Self { server, is_ours, ids: Vec::new(), changes: 0 }
     }
 
     async fn round(&mut self, kind: Kind, connections: usize, requests: usize) -> Measured {
@@ -181,11 +183,13 @@ impl Side {
         .await
     }
 
-    async fn patch(&self, load: (usize, usize)) -> Round {
-        let Self { server, ids, .. } = self;
+    async fn patch(&mut self, load: (usize, usize)) -> Round {
+        let Self { server, ids, changes, .. } = self;
+        let first = *changes;
+        *changes += load.1;
         let write = |number: usize, to: &mut Vec<u8>| {
             let path = format!("/Users/{}", ids[number * STRIDE % ids.len()]);
-            server.write("PATCH", &path, &new_title(&format!("Mate {number}")), to);
+            server.write("PATCH", &path, &new_title(&format!("Mate {}", first + number)), to);
         };
         load::round(server.address, load, write, |_, status, body| {
             assert_eq!(status, 200, "{}", String::from_utf8_lossy(body));
@@ -195,7 +199,7 @@ impl Side {
 
     /// The server that does the least answers every read with the same kilobyte.
     async fn read(&self, kind: Kind, load: (usize, usize)) -> Round {
-        let Self { server, ids, is_ours } = self;
+        let Self { server, ids, is_ours, .. } = self;
         let write = |number: usize, to: &mut Vec<u8>| {
             let user = number * STRIDE % ids.len();
             let name = || user_name(user).replace('@', "%40");

@@ -2,7 +2,7 @@
 //!
 //! A request's time counts from the moment at which it was due. One that has to wait, because the
 //! server keeps the connections busy, has waited for the server: a stall is not hidden by requests
-//! that were never sent in it. Everything is sent from one thread.
+//! that were never sent in it. All that is measured together is sent from one thread.
 
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};

@@ -108,6 +108,17 @@ mod tests {
     }
 
     #[test]
+    fn every_byte_of_a_hash_counts() {
+        let hash = sha256("a secret");
+        assert!(same(&hash, &hash));
+        for at in 0..hash.len() {
+            let mut other = hash;
+            other[at] ^= 1;
+            assert!(!same(&hash, &other), "byte {at}");
+        }
+    }
+
+    #[test]
     fn nothing_else_matches() {
         let (record, text) = make("entra".into(), at(0), None).unwrap();
         let (_, other) = make("entra".into(), at(0), None).unwrap();

@@ -226,35 +226,13 @@ impl<B: Backend> Worker<B> {
         };
         let mut planner = Planner::new(&*view);
         let mut answers = Vec::with_capacity(batch.len());
-        let mut failed = None;
-        let mut taken = batch.len();
-        while !batch.is_empty() {
-            for Request { change, waiting } in batch.drain(..) {
-                self.meters.begun(&waiting.span, waiting.handed_in);
-                let planned = catch_unwind(AssertUnwindSafe(|| planner.plan(change)));
-                let outcome = match planned {
-                    Ok(Ok(committed)) => Ok(committed),
-                    // Nothing that is not on disk yet can have led to this refusal.
-                    Ok(Err(PlanError::Refused(refusal))) if planner.is_empty() => {
-                        self.answer(waiting, Err(refusal.into()));
-                        continue;
-                    }
-                    Ok(Err(PlanError::Refused(refusal))) => Err(refusal.into()),
-                    Ok(Err(PlanError::Unavailable(reason))) => {
-                        failed = Some(reason.clone());
-                        Err(CommitError::Unavailable(reason))
-                    }
-                    Err(_) => {
-                        planner.abandon();
-                        tracing::error!("planning a change panicked");
-                        Err(CommitError::Unavailable("the change cannot be planned".into()))
-                    }
-                };
-                answers.push((waiting, outcome));
-            }
-            batch.extend(requests.try_iter().take(BATCH_MAX.saturating_sub(taken)));
+        let left = BATCH_MAX.saturating_sub(batch.len());
+        let mut planned = self.plan(&mut planner, batch, &mut answers);
+        if planned.is_ok() {
+            // Once: who came first is not to wait for all that come one after the other.
+            batch.extend(requests.try_iter().take(left));
             self.waiting.taken(batch.len());
-            taken += batch.len();
+            planned = self.plan(&mut planner, batch, &mut answers);
         }
         let writes = if planner.is_empty() { Writes::new() } else { planner.into_writes() };
         drop(view);
@@ -265,7 +243,7 @@ impl<B: Backend> Worker<B> {
                     self.answer(waiting, outcome);
                 }
                 self.back_off = BACK_OFF_MIN;
-                return failed.map_or(Ok(()), |reason| Err(self.failure(reason)));
+                return planned.map_err(|reason| self.failure(reason));
             }
             Err(WriteError::NotWritten(reason)) => {
                 (CommitError::Unavailable(reason.clone()), reason)
@@ -280,6 +258,41 @@ impl<B: Backend> Worker<B> {
             self.answer(waiting, outcome.map_err(refused).and_then(|_| Err(error.clone())));
         }
         Err(failure)
+    }
+
+    /// Plans each of these, and answers those at once that are refused and depend on nothing that is
+    /// not on disk. An error says that the database could not be read.
+    fn plan(
+        &self,
+        planner: &mut Planner<'_>,
+        batch: &mut Vec<Request>,
+        answers: &mut Vec<(Waiting, Answer)>,
+    ) -> Result<(), String> {
+        let mut read = Ok(());
+        for Request { change, waiting } in batch.drain(..) {
+            self.meters.begun(&waiting.span, waiting.handed_in);
+            let planned = catch_unwind(AssertUnwindSafe(|| planner.plan(change)));
+            let outcome = match planned {
+                Ok(Ok(committed)) => Ok(committed),
+                // Nothing that is not on disk yet can have led to this refusal.
+                Ok(Err(PlanError::Refused(refusal))) if planner.is_empty() => {
+                    self.answer(waiting, Err(refusal.into()));
+                    continue;
+                }
+                Ok(Err(PlanError::Refused(refusal))) => Err(refusal.into()),
+                Ok(Err(PlanError::Unavailable(reason))) => {
+                    read = Err(reason.clone());
+                    Err(CommitError::Unavailable(reason))
+                }
+                Err(_) => {
+                    planner.abandon();
+                    tracing::error!("planning a change panicked");
+                    Err(CommitError::Unavailable("the change cannot be planned".into()))
+                }
+            };
+            answers.push((waiting, outcome));
+        }
+        read
     }
 
     /// Writes what was planned for these, and measures it.

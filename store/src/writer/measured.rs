@@ -16,7 +16,7 @@ use crate::changeset::CommitError;
 /// What waits for the writer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Queue {
-    /// Changes that wait for their transaction to begin.
+    /// Changes that wait for their turn in a transaction.
     pub changes: usize,
     /// For how long the oldest change waits that is not on disk yet.
     pub oldest: Duration,

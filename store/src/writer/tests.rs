@@ -70,6 +70,30 @@ fn what_is_handed_in_while_a_transaction_is_planned_goes_with_it() {
 
     assert_eq!(writes.recv_timeout(WAIT_MAX), Ok(3));
     first.wait_blocking().unwrap();
-    others.map(|other| other.wait_blocking().unwrap());
+    for other in others {
+        other.wait_blocking().unwrap();
+    }
+    assert_eq!(writer.queue().changes, 0);
+}
+
+#[test]
+fn no_transaction_is_larger_than_the_largest() {
+    let ((begins, began), (go, go_on)) = (std::sync::mpsc::channel(), std::sync::mpsc::channel());
+    let (written, writes) = std::sync::mpsc::channel();
+    let writer = Writer::start(Attended { begins, go_on, written }).unwrap();
+
+    let first = writer.submit(create("acme"));
+    began.recv_timeout(WAIT_MAX).unwrap();
+    let others = (0..BATCH_MAX + 5).map(|number| writer.submit(create(&format!("t-{number}"))));
+    let others: Vec<Reply> = others.collect();
+    go.send(()).unwrap();
+    go.send(()).unwrap();
+
+    assert_eq!(writes.recv_timeout(WAIT_MAX), Ok(BATCH_MAX));
+    assert_eq!(writes.recv_timeout(WAIT_MAX), Ok(6));
+    first.wait_blocking().unwrap();
+    for other in others {
+        other.wait_blocking().unwrap();
+    }
     assert_eq!(writer.queue().changes, 0);
 }
