@@ -7,7 +7,7 @@
 //! median of the rounds, and how far single rounds were apart stands beside it. The smallest server
 //! writes the same rows as Slackwater, and once more, in a run of its own, the user and its index
 //! rows alone. Reads are held against an answer of a kilobyte that is always the same. Creates
-//! begin with an empty database; changes and reads have 10,000 users.
+//! begin with an empty database, changes and reads with as many users on both sides.
 //!
 //! Options, after `--`: `--rounds N`, `--quick` (a tenth of the requests), `--only TEXT` (workloads
 //! whose name holds it), `--serve=OPTION` (one more option of `slackwater serve`, any number of
@@ -42,41 +42,57 @@ use self::servers::{Server, own_cpu};
 /// A name, what is sent, over how many connections, and the requests of a round.
 type Workload = (&'static str, Kind, usize, usize);
 
-/// What is compared, with which rows. Each of these has servers of its own.
-const COMPARED: [(Rows, &[Workload]); 5] = [
+/// What is compared: with which rows, the users that are there before, and what is sent. Each of these
+/// has servers of its own.
+const COMPARED: [(Rows, usize, &[Workload]); 6] = [
     (
         Rows::Same,
+        0,
         &[("create a user", Kind::Create, 64, 8_000), ("create a user", Kind::Create, 256, 8_000)],
     ),
     (
         Rows::Fewest,
+        0,
         &[
             ("create a user, fewest rows", Kind::Create, 64, 8_000),
             ("create a user, fewest rows", Kind::Create, 256, 8_000),
         ],
     ),
+    // As many as have a live actor at any time, and more than that.
     (
         Rows::Same,
-        &[("PATCH a user", Kind::Patch, 64, 8_000), ("PATCH a user", Kind::Patch, 256, 8_000)],
+        1_000,
+        &[
+            ("PATCH one of 1,000 users", Kind::Patch, 64, 8_000),
+            ("PATCH one of 1,000 users", Kind::Patch, 256, 8_000),
+        ],
+    ),
+    (
+        Rows::Same,
+        10_000,
+        &[
+            ("PATCH one of 10,000 users", Kind::Patch, 64, 8_000),
+            ("PATCH one of 10,000 users", Kind::Patch, 256, 8_000),
+        ],
     ),
     (
         Rows::Fewest,
+        1_000,
         &[
-            ("PATCH a user, fewest rows", Kind::Patch, 64, 8_000),
-            ("PATCH a user, fewest rows", Kind::Patch, 256, 8_000),
+            ("PATCH one of 1,000 users, fewest rows", Kind::Patch, 64, 8_000),
+            ("PATCH one of 1,000 users, fewest rows", Kind::Patch, 256, 8_000),
         ],
     ),
     (
         Rows::Same,
+        10_000,
         &[
-            ("GET a user", Kind::Get, 64, 30_000),
-            ("look a user up by userName", Kind::LookUp, 64, 30_000),
-            ("look a user up that is not there", Kind::LookUpNobody, 64, 30_000),
+            ("GET one of 10,000 users", Kind::Get, 64, 30_000),
+            ("look one of 10,000 users up", Kind::LookUp, 64, 30_000),
+            ("look up a user that is not there", Kind::LookUpNobody, 64, 30_000),
         ],
     ),
 ];
-/// Users that are there before changes and reads.
-const USERS: usize = 10_000;
 /// Connections over which they are made.
 const CONNECTIONS_FILLING: usize = 64;
 /// A step that visits users far apart, one after the other.
@@ -245,7 +261,7 @@ fn report(name: &str, connections: usize, [theirs, ours]: [&[Measured]; 2], resu
     let (possible, reached) = (rate(theirs), rate(ours));
     let share = reached / possible * 100.0;
     println!(
-        "{name:<34} {connections:>5} {possible:>9.0} {reached:>9.0} {share:>5.0} %  ({:.0} to {:.0}) \
+        "{name:<38} {connections:>5} {possible:>9.0} {reached:>9.0} {share:>5.0} %  ({:.0} to {:.0}) \
          {:>8.2} {:>8.2} {:>8.2} {:>8.2} {:>7.0} {:>7.0} {:>6.0}",
         shares().fold(f64::INFINITY, f64::min) * 100.0,
         shares().fold(0.0, f64::max) * 100.0,
@@ -283,7 +299,7 @@ async fn main() {
     let options = Options::parse();
     let divisor = if options.quick { 10 } else { 1 };
     println!(
-        "{:<34} {:>5} {:>9} {:>9} {:>21} {:>17} {:>17} {:>15} {:>6}",
+        "{:<38} {:>5} {:>9} {:>9} {:>21} {:>17} {:>17} {:>15} {:>6}",
         "",
         "conn.",
         "possible",
@@ -295,7 +311,7 @@ async fn main() {
         "load"
     );
     let mut results = Results::default();
-    for (rows, workloads) in COMPARED {
+    for (rows, users, workloads) in COMPARED {
         let is_wanted = |(name, ..): &&Workload| name.contains(&options.only);
         let wanted: Vec<&Workload> = workloads.iter().filter(is_wanted).collect();
         if wanted.is_empty() {
@@ -303,12 +319,10 @@ async fn main() {
         }
         let mut theirs = Side::new(Server::smallest(rows.options()), false);
         let mut ours = Side::new(Server::slackwater(&options.serve).await, true);
+        for side in [&mut theirs, &mut ours] {
+            side.create((CONNECTIONS_FILLING, users / divisor)).await;
+        }
         for &(name, kind, connections, requests) in wanted {
-            if !matches!(kind, Kind::Create) && ours.ids.is_empty() {
-                for side in [&mut theirs, &mut ours] {
-                    side.create((CONNECTIONS_FILLING, USERS / divisor)).await;
-                }
-            }
             let requests = requests / divisor;
             // Once for nothing: caches, and the first growth of the files.
             theirs.round(kind, connections, requests).await;
