@@ -5,10 +5,11 @@
 //! other: each carries the SHA-256 of itself and the hash of the one before, so that one that was
 //! altered or taken out shows.
 
+use std::borrow::{Borrow, Cow};
 use std::collections::BTreeMap;
 
 use access::{Account, GroupId, UserId, WaveId};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -23,8 +24,18 @@ use crate::table::Table;
 /// Members that one entry names; the counts tell of the rest.
 const NAMED_MAX: usize = 1_000;
 
-/// Attributes by name.
-type Attributes = BTreeMap<String, Box<RawValue>>;
+/// Attributes by name, as they stand in a row.
+type Attributes<'a> = BTreeMap<Name<'a>, &'a RawValue>;
+
+/// An attribute's name, which is copied only where JSON escapes something in it.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl Borrow<str> for Name<'_> {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
 
 /// What became of one thing. Of something that stays, only what differs.
 #[derive(Serialize)]
@@ -111,8 +122,9 @@ impl Change<'_, '_> {
                 if before.is_empty() && after.is_empty() {
                     return Ok(());
                 }
+                let hidden = to_raw_value("(secret)").map_err(|_| damaged())?;
                 for side in [&mut before, &mut after] {
-                    redact(side, secret_keys)?;
+                    redact(side, secret_keys, &hidden);
                 }
                 changed.before = whole(&before)?;
                 changed.after = whole(&after)?;
@@ -143,7 +155,8 @@ impl Change<'_, '_> {
         before: Option<&[u8]>,
     ) -> Planned<()> {
         let mut before = before.map_or(Ok(Attributes::new()), access_of)?;
-        let mut after = access_shown(account)?;
+        let shown = access_shown(account)?;
+        let mut after = shown.iter().map(|(key, value)| (Name((*key).into()), &**value)).collect();
         keep_differences(&mut before, &mut after);
         if before.is_empty() && after.is_empty() {
             return Ok(());
@@ -158,7 +171,7 @@ impl Change<'_, '_> {
     pub(super) fn audit_forgotten_account(&mut self, user: UserId, payload: &[u8]) -> Planned<()> {
         // Not what it showed of a person, which is what goes here.
         let mut before = attributes(payload.get(8..).unwrap_or_default())?;
-        before.retain(|key, _| key == "status" || key == "status_since");
+        before.retain(|Name(key), _| key == "status" || key == "status_since");
         let mut changed = Changed::new("account", user.to_string());
         changed.before = whole(&before)?;
         self.audit.push(changed);
@@ -167,10 +180,10 @@ impl Change<'_, '_> {
 
     /// A tenant's settings changed: those that did.
     pub(super) fn audit_settings(&mut self, before: Option<&[u8]>, after: &[u8]) -> Planned<()> {
-        let settings = |json: &[u8]| match attributes(json)?.remove("settings") {
-            Some(settings) => attributes(settings.get().as_bytes()),
-            None => Err(damaged()),
-        };
+        fn settings(json: &[u8]) -> Planned<Attributes<'_>> {
+            let settings = attributes(json)?.remove("settings").ok_or_else(damaged)?;
+            attributes(settings.get().as_bytes())
+        }
         let mut before = before.map_or(Ok(Attributes::new()), settings)?;
         let mut after = settings(after)?;
         keep_differences(&mut before, &mut after);
@@ -220,7 +233,7 @@ fn damaged() -> PlanError {
     ReadError::Damaged { table: Table::Audit.name() }.into()
 }
 
-fn attributes(json: &[u8]) -> Planned<Attributes> {
+fn attributes(json: &[u8]) -> Planned<Attributes<'_>> {
     serde_json::from_slice(json).map_err(|_| damaged())
 }
 
@@ -235,22 +248,22 @@ const ACCESS: [(&str, Access); 5] = [
 
 type Access = fn(&Account) -> serde_json::Result<Box<RawValue>>;
 
-fn access_shown(account: &Account) -> Planned<Attributes> {
-    let mut all = Attributes::new();
+fn access_shown(account: &Account) -> Planned<Vec<(&'static str, Box<RawValue>)>> {
+    let mut all = Vec::with_capacity(ACCESS.len());
     for (key, of) in ACCESS {
         let value = of(account).map_err(|_| damaged())?;
         if value.get() != "null" {
-            all.insert(key.to_owned(), value);
+            all.push((key, value));
         }
     }
     Ok(all)
 }
 
 /// The same, from the account's row.
-fn access_of(payload: &[u8]) -> Planned<Attributes> {
+fn access_of(payload: &[u8]) -> Planned<Attributes<'_>> {
     let mut all = attributes(payload.get(8..).unwrap_or_default())?;
     let is_access = |key: &str| ACCESS.iter().any(|(known, _)| *known == key);
-    all.retain(|key, value| is_access(key) && value.get() != "null");
+    all.retain(|Name(key), value| is_access(key) && value.get() != "null");
     Ok(all)
 }
 
@@ -258,7 +271,7 @@ fn raw(json: &[u8]) -> Planned<Box<RawValue>> {
     serde_json::from_slice(json).map_err(|_| damaged())
 }
 
-fn whole(attributes: &Attributes) -> Planned<Option<Box<RawValue>>> {
+fn whole(attributes: &Attributes<'_>) -> Planned<Option<Box<RawValue>>> {
     if attributes.is_empty() {
         return Ok(None);
     }
@@ -267,23 +280,22 @@ fn whole(attributes: &Attributes) -> Planned<Option<Box<RawValue>>> {
 
 /// Leaves out what is the same on both sides. Both were written by us, so the same value is the
 /// same text.
-fn keep_differences(before: &mut Attributes, after: &mut Attributes) {
-    before.retain(|key, value| match after.get(key) {
+fn keep_differences(before: &mut Attributes<'_>, after: &mut Attributes<'_>) {
+    before.retain(|Name(key), value| match after.get(&**key) {
         Some(other) if other.get() == value.get() => {
-            after.remove(key);
+            after.remove(&**key);
             false
         }
         _ => true,
     });
 }
 
-fn redact(attributes: &mut Attributes, secret_keys: &[&str]) -> Planned<()> {
+fn redact<'a>(attributes: &mut Attributes<'a>, secret_keys: &[&str], hidden: &'a RawValue) {
     for key in secret_keys {
         if let Some(value) = attributes.get_mut(*key) {
-            *value = to_raw_value("(secret)").map_err(|_| damaged())?;
+            *value = hidden;
         }
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -292,6 +304,17 @@ mod tests {
 
     use super::*;
     use crate::conformance::fixture;
+
+    #[test]
+    fn an_attribute_whose_name_json_escapes_is_compared_and_written_like_any_other() {
+        let mut before = attributes(br#"{"a\"b":1,"c\u00e9":[2],"d":4}"#).unwrap();
+        let mut after = attributes(br#"{"a\"b":1,"c\u00e9":[3]}"#).unwrap();
+        keep_differences(&mut before, &mut after);
+
+        let text = |side: &Attributes<'_>| whole(side).unwrap().unwrap().get().to_owned();
+        assert_eq!(text(&before), "{\"c\u{e9}\":[2],\"d\":4}");
+        assert_eq!(text(&after), "{\"c\u{e9}\":[3]}");
+    }
 
     /// Both sides of an entry are compared as texts, and come from different places.
     #[test]
@@ -320,10 +343,18 @@ mod tests {
             let mut row = 3_u64.to_le_bytes().to_vec();
             row.extend(serde_json::to_vec(&account).unwrap());
 
-            let texts = |attributes: Attributes| -> Vec<(String, String)> {
-                attributes.into_iter().map(|(key, value)| (key, value.get().to_owned())).collect()
-            };
-            assert_eq!(texts(access_shown(&account).unwrap()), texts(access_of(&row).unwrap()));
+            let mut shown: Vec<(String, String)> = access_shown(&account)
+                .unwrap()
+                .into_iter()
+                .map(|(key, value)| (key.to_owned(), value.get().to_owned()))
+                .collect();
+            shown.sort_unstable();
+            let kept: Vec<(String, String)> = access_of(&row)
+                .unwrap()
+                .into_iter()
+                .map(|(Name(key), value)| (key.into_owned(), value.get().to_owned()))
+                .collect();
+            assert_eq!(shown, kept);
         }
     }
 }
