@@ -226,7 +226,7 @@ pub const METRICS: &[Metric] = &[
         "slackwater_commit_queue_wait_seconds",
         SHORT,
         &[],
-        "Time that a change waited for its transaction to begin",
+        "Time that a change waited for its turn in a transaction",
     ),
     counter(
         "slackwater_commit_changes_total",
