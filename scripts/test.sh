@@ -111,7 +111,9 @@ esac
 section "Tests of the crates"
 cargo test --workspace --exclude slackwater --locked
 
-# What is shipped is what is tested: the black-box tests drive the release build.
+# What is shipped is what is tested: the black-box tests drive the release build. Only optimisation
+# across crates is left out, which takes minutes for each of the test programs.
+export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
 section "Release build and its black-box tests"
 cargo test --release --package slackwater --locked
 cargo build --release --locked
