@@ -163,6 +163,7 @@ impl Redactor {
         let may_be_secret = |part: &str| {
             has_word(part.as_bytes()) || self.holds_known(part) || escapes_ascii(part.as_bytes())
         };
+        // Nearly no query has any of this in it, and then it is decoded once and kept as it is.
         let mut parts = form_urlencoded::parse(query.as_bytes());
         if !parts.any(|(name, value)| may_be_secret(&name) || may_be_secret(&value)) {
             return query.to_owned();

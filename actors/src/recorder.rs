@@ -221,10 +221,9 @@ impl Recorder {
     }
 
     fn ask(&self, ask: Asked) {
-        if ask == Asked::Nothing {
-            return;
-        }
-        let Some(actor) = self.actor() else { return };
+        // Mostly nothing: then whom to ask need not be looked up.
+        let actor = if ask == Asked::Nothing { None } else { self.actor() };
+        let Some(actor) = actor else { return };
         match ask {
             Asked::Nothing => {}
             Asked::InTime(takes) => {

@@ -12,8 +12,8 @@
 //! for as long, `-- --json FILE` writes the figures there.
 //!
 //! What is compared is measured in phases that take turns, so that whatever else the machine does
-//! meets both. The load takes its share of the machine. The program exits
-//! 1 where a request failed that should not have; a goal that is missed is only told.
+//! meets both. The load takes its share of the machine. The program exits 1 where a request failed that
+//! should not have; a goal that is missed is only told.
 
 #![expect(
     clippy::unwrap_used,

@@ -98,6 +98,7 @@ fn filters_are_looked_into() {
         ("filter=displayName+eq+%22Token+Admins%22", "filter=displayName+eq+%22Token+Admins%22"),
         ("filter=nonsense+eq+%22my+password%22", "filter=(redacted)"),
         ("filter=displayName+eq+%22password%3Dx%22", "filter=(redacted)"),
+        ("filter=%22pass%5Cu0077ord%22+eq+%22x%22&a=b", "filter=(redacted)&a=b"),
         ("access_token=x&a=b", "access_token=(redacted)&a=b"),
         ("attributes=password", "attributes=(redacted)"),
         ("", ""),
