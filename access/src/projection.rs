@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use scim::path::AttributePath;
-use scim::resource::Resource;
 use scim::schema::ResourceType;
+use scim::stored::AttributeNames;
 use serde_json::{Map, Value};
 
 use crate::settings::Settings;
@@ -24,9 +24,15 @@ pub struct Profile {
     pub fields: BTreeMap<String, Value>,
 }
 
+/// What else a profile is made of than mapped fields.
+const ALWAYS_READ: [&str; 5] = ["userName", "externalId", "displayName", "name", "emails"];
+
 /// A tenant's field mappings, read once.
-#[derive(Debug, Clone, Default)]
-pub struct FieldPaths(Vec<(String, AttributePath)>);
+#[derive(Debug, Clone)]
+pub struct FieldPaths {
+    paths: Vec<(String, AttributePath)>,
+    reads: AttributeNames,
+}
 
 impl FieldPaths {
     /// The field mappings of settings that were validated.
@@ -35,21 +41,29 @@ impl FieldPaths {
             let path = AttributePath::parse(ResourceType::User, path).ok()?;
             Some((field.clone(), path))
         };
-        Self(settings.field_mappings.iter().filter_map(read).collect())
+        let paths: Vec<_> = settings.field_mappings.iter().filter_map(read).collect();
+        let always = AttributeNames::of(ALWAYS_READ);
+        let reads = paths.iter().fold(always, |all, (_, path)| all.and(&path.kept_under()));
+        Self { paths, reads }
+    }
+
+    /// The attributes that a profile is made of.
+    pub fn reads(&self) -> &AttributeNames {
+        &self.reads
     }
 }
 
 impl Profile {
-    /// The profile of a user.
-    pub fn of(user: &Resource, fields: &FieldPaths) -> Self {
-        let attributes = user.attributes();
-        let user_name = user.user_name().unwrap_or_default().to_owned();
-        let fields = fields.0.iter().filter_map(|(field, path)| {
+    /// The profile of a user with these attributes: all, or those that [`FieldPaths::reads`] names.
+    pub fn of(attributes: &Map<String, Value>, fields: &FieldPaths) -> Self {
+        let text = |name| attributes.get(name).and_then(Value::as_str).map(str::to_owned);
+        let user_name = text("userName").unwrap_or_default();
+        let fields = fields.paths.iter().filter_map(|(field, path)| {
             let value = path.select(attributes).into_iter().find(|value| !value.is_null())?;
             Some((field.clone(), value.clone()))
         });
         Self {
-            external_id: user.external_id().map(str::to_owned),
+            external_id: text("externalId"),
             display_name: display_name(attributes).unwrap_or_else(|| user_name.clone()),
             email: email(attributes),
             fields: fields.collect(),
@@ -95,7 +109,7 @@ mod tests {
 
     fn profile(body: &Value) -> Profile {
         let created = scim::resource::create(ResourceType::User, "id", body.clone()).unwrap();
-        Profile::of(&created.resource, &FieldPaths::new(&Settings::default()))
+        Profile::of(created.resource.attributes(), &FieldPaths::new(&Settings::default()))
     }
 
     #[test]
@@ -118,6 +132,39 @@ mod tests {
         assert_eq!(profile(&json!({"userName": "a"})).display_name, "a");
         let both = json!({"userName": "a", "displayName": "Ada", "name": name});
         assert_eq!(profile(&both).display_name, "Ada");
+    }
+
+    /// Where a change is decided, nothing else of the user is read.
+    #[test]
+    fn what_a_profile_reads_is_all_it_takes() {
+        let mappings = [
+            ("department", format!("{}:department", scim::urn::ENTERPRISE_USER)),
+            ("phone", "phoneNumbers[type eq \"work\"].value".to_owned()),
+            ("given", "name.givenName".to_owned()),
+        ];
+        let foreign = ("badge", "urn:example:badges:number".to_owned());
+        let body = json!({
+            "userName": "ada", "externalId": "1", "title": "Mate", "active": true,
+            "name": {"givenName": "Ada", "familyName": "Lovelace"},
+            "emails": [{"value": "home@x"}, {"type": "work", "value": "work@x"}],
+            "phoneNumbers": [{"type": "work", "value": "1"}],
+            "urn:example:badges": {"number": "7"},
+            (scim::urn::ENTERPRISE_USER): {"department": "IT"},
+        });
+        let user = scim::resource::create(ResourceType::User, "id", body).unwrap().resource;
+        let bytes = user.to_bytes();
+        let stored = scim::stored::Stored::read(ResourceType::User, &bytes).unwrap();
+        for more in [None, Some(foreign)] {
+            let mut settings = Settings::default();
+            let all = mappings.iter().cloned().chain(more);
+            settings.field_mappings = all.map(|(field, path)| (field.to_owned(), path)).collect();
+            let fields = FieldPaths::new(&settings);
+
+            let of_all = Profile::of(user.attributes(), &fields);
+            let excerpt = stored.excerpt(fields.reads()).unwrap();
+            assert_eq!(Profile::of(&excerpt, &fields), of_all);
+            assert_eq!(of_all.fields.len(), settings.field_mappings.len());
+        }
     }
 
     #[test]

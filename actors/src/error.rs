@@ -2,6 +2,7 @@
 
 use access::SettingsError;
 use access::lifecycle::ManualError;
+use scim::stored::ReviseError;
 use store::{CommitError, ReadError, Refusal};
 
 /// Why a change was not made. Unless it says otherwise, nothing changed.
@@ -54,6 +55,11 @@ impl ChangeError {
         Self::Unavailable { reason: reason.into(), outcome_unknown: false }
     }
 
+    /// What is stored of a resource is not what was put there.
+    pub(crate) fn unreadable() -> Self {
+        Self::unavailable("the resource's record cannot be read")
+    }
+
     pub(crate) fn unknown(reason: impl Into<String>) -> Self {
         Self::Unavailable { reason: reason.into(), outcome_unknown: true }
     }
@@ -62,6 +68,15 @@ impl ChangeError {
 impl From<ReadError> for ChangeError {
     fn from(error: ReadError) -> Self {
         Self::unavailable(error.to_string())
+    }
+}
+
+impl From<ReviseError> for ChangeError {
+    fn from(error: ReviseError) -> Self {
+        match error {
+            ReviseError::Refused(error) => error.into(),
+            ReviseError::Unreadable(_) => Self::unreadable(),
+        }
     }
 }
 

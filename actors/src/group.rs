@@ -317,8 +317,8 @@ impl GroupArguments {
 
     fn load(&self, snapshot: &Snapshot) -> Result<(Record, Resource), ChangeError> {
         let record = snapshot.group(self.shared.key, self.id)?.ok_or(ChangeError::NotFound)?;
-        let attributes: Map<String, Value> = serde_json::from_slice(&record.body)
-            .map_err(|_| ChangeError::unavailable("the group's record cannot be read"))?;
+        let attributes: Map<String, Value> =
+            serde_json::from_slice(&record.body).map_err(|_| ChangeError::unreadable())?;
         Ok((record, Resource::from_stored(ResourceType::Group, attributes)))
     }
 }

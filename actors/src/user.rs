@@ -17,10 +17,12 @@ mod reconcile;
 use std::sync::Arc;
 
 use access::lifecycle::{self, Changed, Moment};
+use access::projection::Profile;
 use access::{Account, Author, Lock, UserId};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use scim::resource::Replacement;
 use scim::schema::ResourceType;
+use scim::stored::Stored;
 use store::{
     Changeset, Expected, Marked, Operation, ReadError, Record, Refusal, Requirement, Snapshot,
 };
@@ -95,7 +97,8 @@ impl UserArguments {
                 // Read once, however often it is decided; and who is not there is told that first.
                 let read = Replacement::read(ResourceType::User, &self.id.to_string(), body);
                 let decide = |state: &UserState, config: &ActiveConfig, moment| {
-                    decide::replace(state, read.as_ref().map_err(Clone::clone)?, config, moment)
+                    let read = read.as_ref().map_err(Clone::clone)?;
+                    decide::replace(state, read, config, moment)
                 };
                 let _ = reply_to.send(self.change(&precondition, &write, decide).await);
             }
@@ -116,7 +119,7 @@ impl UserArguments {
         &self,
         precondition: &Precondition,
         write: &WriteGuard,
-        decide: impl Fn(&UserState, &ActiveConfig, Moment) -> Result<Option<Next>, scim::error::Error>,
+        decide: impl Fn(&UserState, &ActiveConfig, Moment) -> Result<Option<Next>, ChangeError>,
     ) -> Result<Record, ChangeError> {
         attempt!(ATTEMPTS_MAX, self.try_change(precondition, write, &decide))
     }
@@ -125,7 +128,7 @@ impl UserArguments {
         &self,
         precondition: &Precondition,
         write: &WriteGuard,
-        decide: &impl Fn(&UserState, &ActiveConfig, Moment) -> Result<Option<Next>, scim::error::Error>,
+        decide: &impl Fn(&UserState, &ActiveConfig, Moment) -> Result<Option<Next>, ChangeError>,
     ) -> Result<Attempt<Record>, ChangeError> {
         let config = self.shared.config();
         let snapshot = self.shared.snapshot()?;
@@ -236,9 +239,7 @@ impl UserArguments {
 
     fn load(&self, snapshot: &Snapshot) -> Result<UserState, ChangeError> {
         let record = snapshot.user(self.shared.key, self.id)?.ok_or(ChangeError::NotFound)?;
-        let account = self.account(snapshot)?;
-        UserState::new(record, account)
-            .ok_or_else(|| ChangeError::unavailable("the user's record cannot be read"))
+        Ok(UserState { record, account: self.account(snapshot)? })
     }
 
     fn account(&self, snapshot: &Snapshot) -> Result<Account, ChangeError> {
@@ -287,9 +288,12 @@ pub(crate) fn reprojected(
         }
         read => read?,
     };
-    let state = record.and_then(|record| UserState::new(record, account.clone()));
-    Ok(state.map(|state| {
-        let profile = access::projection::Profile::of(&state.resource, &config.fields);
+    let excerpt = record.and_then(|record| {
+        let stored = Stored::read(ResourceType::User, &record.body).ok()?;
+        stored.excerpt(config.fields.reads()).ok()
+    });
+    Ok(excerpt.map(|attributes| {
+        let profile = Profile::of(&attributes, &config.fields);
         lifecycle::reproject(account, profile)
     }))
 }

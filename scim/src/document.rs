@@ -79,17 +79,25 @@ fn object_at<'a>(document: &'a mut Map<String, Value>, key: &str) -> &'a mut Map
     }
 }
 
-/// Rewrites `schemas`: the core schema, then every extension with data (RFC 7643 §3).
+/// Rewrites `schemas`; see [`schemas`].
 pub(crate) fn refresh_schemas(document: &mut Map<String, Value>, resource_type: ResourceType) {
-    let mut schemas: Vec<Value> = vec![resource_type.core().id.into()];
-    let keys = document.keys().filter(|key| is_extension_key(key));
-    schemas.extend(keys.map(|key| Value::from(key.as_str())));
+    let schemas = schemas(document.keys().map(String::as_str), resource_type);
     match document.get_mut("schemas") {
-        Some(known) => *known = Value::Array(schemas),
+        Some(known) => *known = schemas,
         None => {
-            document.insert("schemas".to_owned(), Value::Array(schemas));
+            document.insert("schemas".to_owned(), schemas);
         }
     }
+}
+
+/// What `schemas` says of a resource with attributes of these names: the core schema, then every
+/// extension with data (RFC 7643 §3).
+pub(crate) fn schemas<'a>(
+    names: impl Iterator<Item = &'a str>,
+    resource_type: ResourceType,
+) -> Value {
+    let extensions = names.filter(|name| is_extension_key(name)).map(Value::from);
+    Value::Array(std::iter::once(Value::from(resource_type.core().id)).chain(extensions).collect())
 }
 
 /// Attribute names have no colon; the URN of an extension has.

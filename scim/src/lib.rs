@@ -24,9 +24,11 @@ pub mod list;
 pub mod patch;
 pub mod path;
 pub mod projection;
+pub mod raw_object;
 pub mod render;
 pub mod resource;
 pub mod schema;
+pub mod stored;
 pub mod urn;
 mod values;
 

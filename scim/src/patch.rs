@@ -10,6 +10,8 @@
 //! describes; `""` clears; `Operations: []` changes nothing; keys of a `value` without a path are
 //! read as paths.
 //!
+//! What is stored is changed in the same way without being read whole: see [`crate::stored`].
+//!
 //! Uniqueness is not checked here, nor whether a member exists.
 
 mod apply;
@@ -22,6 +24,7 @@ use crate::{
     filter::Filter,
     resource::Resource,
     schema::{Place, ResourceType, Schema},
+    stored::AttributeNames,
 };
 
 /// The most operations in one request.
@@ -111,5 +114,15 @@ impl Patch {
     /// Applies all of it, or fails and changes nothing.
     pub fn apply(&self, current: &Resource) -> Result<Patched, Error> {
         apply::all(&self.changes, current)
+    }
+
+    /// The same, on attributes that hold all that it can touch. On an error they are spoilt.
+    pub(crate) fn change(&self, attributes: &mut Map<String, Value>) -> Result<(), Error> {
+        apply::document(&self.changes, attributes)
+    }
+
+    /// Under which names a resource keeps what it can touch.
+    pub(crate) fn touched(&self) -> AttributeNames {
+        apply::touched(&self.changes)
     }
 }

@@ -15,6 +15,7 @@ use crate::{
     error::Error,
     filter::{self, Filter},
     schema::{Attribute, Named, Place, ResourceType, Schema, resolve},
+    stored::AttributeNames,
 };
 
 /// A parsed and resolved attribute path.
@@ -77,6 +78,16 @@ impl AttributePath {
     /// The resource type that the path was parsed for.
     pub fn resource_type(&self) -> ResourceType {
         self.resource_type
+    }
+
+    /// Under which names a resource keeps what the path can point to.
+    pub fn kept_under(&self) -> AttributeNames {
+        match &self.target {
+            Target::Attribute { place, .. } => AttributeNames::of([place.kept_under()]),
+            Target::Extension(schema) => AttributeNames::of([schema.id]),
+            Target::Password => AttributeNames::of([]),
+            Target::Core | Target::Foreign(_) => AttributeNames::ALL,
+        }
     }
 
     /// The attribute whose values are compared: the sub-attribute, or `value` of a complex one.

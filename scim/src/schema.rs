@@ -249,6 +249,13 @@ pub(crate) struct Place {
     pub(crate) attribute: &'static Attribute,
 }
 
+impl Place {
+    /// Under which name a resource keeps what the attribute is in.
+    pub(crate) fn kept_under(&self) -> &'static str {
+        self.extension.map_or(self.attribute.name, |schema| schema.id)
+    }
+}
+
 impl std::fmt::Display for Place {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if let Some(schema) = self.extension {

@@ -94,7 +94,7 @@ async fn try_create_user(
     let active = created.resource.active();
     let config = shared.config();
     let now = shared.clock.now();
-    let profile = Profile::of(&created.resource, &config.fields);
+    let profile = Profile::of(created.resource.attributes(), &config.fields);
     let moment = write.moment(now);
     let Changed { account, events } =
         lifecycle::create(id, profile, active.unwrap_or(true), &config.rules, moment);

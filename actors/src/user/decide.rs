@@ -3,19 +3,19 @@
 use access::lifecycle::{self, Changed, Moment};
 use access::projection::Profile;
 use access::{Account, Status};
-use scim::error::Error;
 use scim::patch::Patch;
 use scim::resource::{Replacement, Resource};
 use scim::schema::ResourceType;
+use scim::stored::{AttributeNames, Stored};
 use serde_json::{Map, Value};
 use store::{NewRecord, Record};
 
 use crate::config::ActiveConfig;
+use crate::error::ChangeError;
 
 /// A user as committed.
 pub(crate) struct UserState {
     pub(crate) record: Record,
-    pub(crate) resource: Resource,
     pub(crate) account: Account,
 }
 
@@ -28,23 +28,17 @@ pub(crate) struct Next {
     pub(crate) changed: Changed,
 }
 
-impl UserState {
-    /// None if the record's body cannot be read.
-    pub(crate) fn new(record: Record, account: Account) -> Option<Self> {
-        let attributes: Map<String, Value> = serde_json::from_slice(&record.body).ok()?;
-        let resource = Resource::from_stored(ResourceType::User, attributes);
-        Some(Self { record, resource, account })
-    }
-}
-
 pub(crate) fn patch(
     state: &UserState,
     patch: &Patch,
     config: &ActiveConfig,
     moment: Moment,
-) -> Result<Option<Next>, Error> {
-    let patched = patch.apply(&state.resource)?;
-    Ok(next(state, &patched.resource, config, moment))
+) -> Result<Option<Next>, ChangeError> {
+    let wanted = AttributeNames::of([ACTIVE]).and(config.fields.reads());
+    let stored = Stored::read(ResourceType::User, &state.record.body)
+        .map_err(|_| ChangeError::unreadable())?;
+    let revised = stored.revise(patch, &wanted)?;
+    Ok(revised.map(|revised| next(state, &revised.excerpt, revised.body, config, moment)))
 }
 
 pub(crate) fn replace(
@@ -52,29 +46,40 @@ pub(crate) fn replace(
     replacement: &Replacement,
     config: &ActiveConfig,
     moment: Moment,
-) -> Result<Option<Next>, Error> {
-    let (resource, _) = replacement.apply(&state.resource)?;
-    Ok(next(state, &resource, config, moment))
+) -> Result<Option<Next>, ChangeError> {
+    let attributes =
+        serde_json::from_slice(&state.record.body).map_err(|_| ChangeError::unreadable())?;
+    let before = Resource::from_stored(ResourceType::User, attributes);
+    let (resource, _) = replacement.apply(&before)?;
+    let is_changed = resource != before;
+    let next = || next(state, resource.attributes(), resource.to_bytes(), config, moment);
+    Ok(is_changed.then(next))
 }
 
+const ACTIVE: &str = "active";
+
+/// What becomes of a user with these attributes: `active`, and those that a profile is made of.
 fn next(
     state: &UserState,
-    resource: &Resource,
+    attributes: &Map<String, Value>,
+    body: Vec<u8>,
     config: &ActiveConfig,
     moment: Moment,
-) -> Option<Next> {
-    if *resource == state.resource {
-        return None;
-    }
+) -> Next {
     // Taking `active` away says nothing about it: a disabled user stays disabled.
     let stays = state.account.status == Status::Active;
-    let active = resource.active().unwrap_or(stays);
-    let profile = Profile::of(resource, &config.fields);
+    let active = attributes.get(ACTIVE).and_then(Value::as_bool).unwrap_or(stays);
+    let profile = Profile::of(attributes, &config.fields);
+    let record = NewRecord {
+        name: profile.user_name.clone(),
+        external_id: profile.external_id.clone(),
+        body,
+    };
     let changed = lifecycle::update(&state.account, profile, active, &config.rules, moment);
-    Some(Next { record: new_record(resource), changed })
+    Next { record, changed }
 }
 
-/// What is kept of a user.
+/// What is kept of a new user or group.
 pub(crate) fn new_record(resource: &Resource) -> NewRecord {
     let name = match resource.resource_type() {
         ResourceType::User => resource.user_name(),

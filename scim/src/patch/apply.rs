@@ -9,24 +9,51 @@ use crate::{
     filter::Filter,
     resource::Resource,
     schema::Place,
+    stored::AttributeNames,
     values,
 };
 
 /// Applies all changes in order. The copy is dropped at the first that fails.
 pub(super) fn all(changes: &[Change], current: &Resource) -> Result<Patched, Error> {
     let resource_type = current.resource_type();
-    let mut document = current.clone().into_attributes();
-    let mut members = Vec::new();
+    let mut attributes = current.clone().into_attributes();
+    document(changes, &mut attributes)?;
+    document::refresh_schemas(&mut attributes, resource_type);
+    let members = changes.iter().filter_map(|change| match &change.kind {
+        Kind::Members(operation) => Some(operation.clone()),
+        _ => None,
+    });
+    let members = members.collect();
+    Ok(Patched { resource: Resource::from_stored(resource_type, attributes), members })
+}
+
+/// Applies all changes of attributes in order. Where one fails the document is spoilt.
+pub(super) fn document(changes: &[Change], document: &mut Map<String, Value>) -> Result<(), Error> {
+    changes.iter().try_for_each(|change| {
+        one(&change.kind, document)
+            .map_err(|error| error.at(format_args!("operation {}", change.operation)))
+    })
+}
+
+/// Under which names a resource keeps what the changes can touch.
+pub(super) fn touched(changes: &[Change]) -> AttributeNames {
+    let mut names = Vec::with_capacity(changes.len());
     for change in changes {
-        if let Kind::Members(operation) = &change.kind {
-            members.push(operation.clone());
-            continue;
-        }
-        one(&change.kind, &mut document)
-            .map_err(|error| error.at(format_args!("operation {}", change.operation)))?;
+        names.push(match &change.kind {
+            Kind::CheckId(_) => "id",
+            Kind::Set(place, _)
+            | Kind::Merge(place, ..)
+            | Kind::Clear(place, _)
+            | Kind::Append(place, _)
+            | Kind::Replace(place, _)
+            | Kind::RemoveListed(place, _) => place.kept_under(),
+            Kind::ClearExtension(schema) => schema.id,
+            // Which extension is meant depends on those that there are.
+            Kind::Foreign(..) | Kind::ForeignMerge(..) => return AttributeNames::ALL,
+            Kind::Members(_) => continue,
+        });
     }
-    document::refresh_schemas(&mut document, resource_type);
-    Ok(Patched { resource: Resource::from_stored(resource_type, document), members })
+    AttributeNames::of(names)
 }
 
 fn one(kind: &Kind, document: &mut Map<String, Value>) -> Result<(), Error> {

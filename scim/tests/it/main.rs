@@ -25,5 +25,6 @@ mod patch_user;
 mod projection;
 #[cfg(test)]
 mod resource;
+mod stored;
 #[cfg(test)]
 mod support;

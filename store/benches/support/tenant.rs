@@ -90,7 +90,7 @@ impl Tenant {
             scim::urn::ENTERPRISE_USER: {"employeeNumber": format!("{number}"), "department": "Deck"},
         });
         let made = resource::create(ResourceType::User, &id.to_string(), body).unwrap().resource;
-        let profile = Profile::of(&made, &self.fields);
+        let profile = Profile::of(made.attributes(), &self.fields);
         let moment = Moment { now, wave: None, request: None };
         let changed = lifecycle::create(id, profile, true, &self.rules, moment);
         let record = NewRecord {
