@@ -99,8 +99,8 @@ impl Change<'_, '_> {
             (Some(json), None) if secret_keys.is_empty() => changed.before = Some(raw(json)?),
             (before, after) => {
                 let is_new_or_gone = before.is_none() || after.is_none();
-                let mut before = before.map_or(Ok(RawObject::default()), attributes)?;
-                let mut after = after.map_or(Ok(RawObject::default()), attributes)?;
+                let mut before = before.map(attributes).transpose()?.unwrap_or_default();
+                let mut after = after.map(attributes).transpose()?.unwrap_or_default();
                 if !is_new_or_gone {
                     before.keep_differences(&mut after);
                 }
@@ -139,7 +139,7 @@ impl Change<'_, '_> {
         account: &Account,
         before: Option<&[u8]>,
     ) -> Planned<()> {
-        let mut before = before.map_or(Ok(RawObject::default()), access_of)?;
+        let mut before = before.map(access_of).transpose()?.unwrap_or_default();
         let shown = access_shown(account)?;
         let after = shown.iter().map(|(key, value)| ((*key).into(), &**value));
         let mut after = RawObject(after.collect());
@@ -170,7 +170,7 @@ impl Change<'_, '_> {
             let settings = attributes(json)?.get("settings").ok_or_else(damaged)?;
             attributes(settings.get().as_bytes())
         }
-        let mut before = before.map_or(Ok(RawObject::default()), settings)?;
+        let mut before = before.map(settings).transpose()?.unwrap_or_default();
         let mut after = settings(after)?;
         before.keep_differences(&mut after);
         if !before.0.is_empty() || !after.0.is_empty() {
