@@ -88,7 +88,7 @@ impl UserArguments {
         // A requester that timed out does not take its change back, hence the ignored sends.
         match message {
             UserMessage::Patch { patch, precondition, write, reply_to } => {
-                let decide = |state: &UserState, config: &ActiveConfig, moment| {
+                let decide = |state: &UserState<'_>, config: &ActiveConfig, moment| {
                     decide::patch(state, &patch, config, moment)
                 };
                 let _ = reply_to.send(self.change(&precondition, &write, decide).await);
@@ -96,7 +96,7 @@ impl UserArguments {
             UserMessage::Replace { body, precondition, write, reply_to } => {
                 // Read once, however often it is decided; and who is not there is told that first.
                 let read = Replacement::read(ResourceType::User, &self.id.to_string(), body);
-                let decide = |state: &UserState, config: &ActiveConfig, moment| {
+                let decide = |state: &UserState<'_>, config: &ActiveConfig, moment| {
                     let read = read.as_ref().map_err(Clone::clone)?;
                     decide::replace(state, read, config, moment)
                 };
@@ -119,7 +119,7 @@ impl UserArguments {
         &self,
         precondition: &Precondition,
         write: &WriteGuard,
-        decide: impl Fn(&UserState, &ActiveConfig, Moment) -> Result<Option<Next>, ChangeError>,
+        decide: impl Fn(&UserState<'_>, &ActiveConfig, Moment) -> Result<Option<Next>, ChangeError>,
     ) -> Result<Record, ChangeError> {
         attempt!(ATTEMPTS_MAX, self.try_change(precondition, write, &decide))
     }
@@ -128,24 +128,27 @@ impl UserArguments {
         &self,
         precondition: &Precondition,
         write: &WriteGuard,
-        decide: &impl Fn(&UserState, &ActiveConfig, Moment) -> Result<Option<Next>, ChangeError>,
+        decide: &impl Fn(&UserState<'_>, &ActiveConfig, Moment) -> Result<Option<Next>, ChangeError>,
     ) -> Result<Attempt<Record>, ChangeError> {
         let config = self.shared.config();
         let snapshot = self.shared.snapshot()?;
-        let state = self.load(&snapshot)?;
-        self.check_version(&snapshot, &state.record, precondition)?;
-        drop(snapshot);
+        let before = self.record(&snapshot)?;
+        self.check_version(&snapshot, &before, precondition)?;
         let now = self.shared.clock.now();
-        let next = decide(&state, &config, write.moment(now))?;
-        let Some(Next { record, changed }) = next else { return Ok(Ok(state.record)) };
-        let revision = state.record.revision;
+        let next = {
+            let state = UserState { record: &before, account: &|| self.account(&snapshot) };
+            decide(&state, &config, write.moment(now))?
+        };
+        drop(snapshot);
+        let Some(Next { record, account, events }) = next else { return Ok(Ok(before)) };
+        let revision = before.revision;
         let kept = Record {
             revision: revision + 1,
             modified: now,
             name: record.name.clone(),
             external_id: record.external_id.clone(),
             body: record.body.clone(),
-            ..state.record
+            ..before
         };
         let expected = Expected::Revision(revision);
         let mut change = write
@@ -153,11 +156,11 @@ impl UserArguments {
             .requiring(Requirement::Settings(config.settings_revision))
             .with(Operation::PutUser { id: self.id, expected, record })
             .with(Operation::Mark(Marked::User(self.id)));
-        if changed.account != state.account {
-            change = change.with(Operation::PutAccount(Box::new(changed.account)));
+        if let Some(account) = account {
+            change = change.with(Operation::PutAccount(Box::new(account)));
         }
         change.operations.extend(self.shared.wave_row(now));
-        self.commit(change.telling(changed.events), kept).await
+        self.commit(change.telling(events), kept).await
     }
 
     async fn delete(
@@ -174,12 +177,13 @@ impl UserArguments {
         write: &WriteGuard,
     ) -> Result<Attempt<()>, ChangeError> {
         let snapshot = self.shared.snapshot()?;
-        let state = self.load(&snapshot)?;
-        self.check_version(&snapshot, &state.record, precondition)?;
+        let record = self.record(&snapshot)?;
+        let account = self.account(&snapshot)?;
+        self.check_version(&snapshot, &record, precondition)?;
         drop(snapshot);
         let now = self.shared.clock.now();
-        let Changed { account, events } = lifecycle::delete(&state.account, write.moment(now));
-        let expected = Expected::Revision(state.record.revision);
+        let Changed { account, events } = lifecycle::delete(&account, write.moment(now));
+        let expected = Expected::Revision(record.revision);
         let mut change = write
             .changeset(now)
             .with(Operation::DeleteUser { id: self.id, expected })
@@ -237,9 +241,8 @@ impl UserArguments {
         self.commit(change, next).await
     }
 
-    fn load(&self, snapshot: &Snapshot) -> Result<UserState, ChangeError> {
-        let record = snapshot.user(self.shared.key, self.id)?.ok_or(ChangeError::NotFound)?;
-        Ok(UserState { record, account: self.account(snapshot)? })
+    fn record(&self, snapshot: &Snapshot) -> Result<Record, ChangeError> {
+        snapshot.user(self.shared.key, self.id)?.ok_or(ChangeError::NotFound)
     }
 
     fn account(&self, snapshot: &Snapshot) -> Result<Account, ChangeError> {

@@ -122,7 +122,7 @@ impl Patch {
     }
 
     /// Under which names a resource keeps what it can touch.
-    pub(crate) fn touched(&self) -> AttributeNames {
+    pub fn touched(&self) -> AttributeNames {
         apply::touched(&self.changes)
     }
 }

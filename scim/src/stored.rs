@@ -59,6 +59,14 @@ impl AttributeNames {
         }))
     }
 
+    /// Whether one of these may be one of those.
+    pub fn meets(&self, others: &Self) -> bool {
+        match &self.0 {
+            Some(names) => names.iter().any(|name| others.contains(name)),
+            None => others.0.as_ref().is_none_or(|others| !others.is_empty()),
+        }
+    }
+
     fn contains(&self, name: &str) -> bool {
         self.0.as_ref().is_none_or(|names| names.contains(&name))
     }
