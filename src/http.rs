@@ -62,7 +62,10 @@ pub async fn handle(app: App, request: Request) -> Answer {
     let capture = Capture::begin(&app, tenant.shared(), &author, &parts, arrival);
     let seen = capture.as_ref().map(Capture::seen).unwrap_or_default();
     let endpoint = app.scim_endpoint(&parts.headers, &tenant.shared().id);
-    let request = ScimRequest { app, tenant, author, endpoint, parts, body: Bytes::new(), seen };
+    // In a box: each future that it is handed to would have room for a copy of it.
+    let unread = Bytes::new();
+    let request = ScimRequest { app, tenant, author, endpoint, parts, body: unread, seen };
+    let request = Box::new(request);
     let answer = answer(request, body, rest).await.unwrap_or_else(Failure::into_answer);
     let answer = counting.done(answer);
     match capture {
@@ -73,7 +76,7 @@ pub async fn handle(app: App, request: Request) -> Answer {
 
 /// Answers a request that was let in.
 async fn answer(
-    request: ScimRequest,
+    request: Box<ScimRequest>,
     body: Body,
     path: Option<Vec<String>>,
 ) -> Result<Answer, Failure> {
@@ -102,7 +105,11 @@ fn take_from_rate(app: &App, tenant: &actors::Tenant, requests: usize) -> Result
 ///
 /// The future of a request is moved some times before it runs, and is as large as the largest of its
 /// branches: whatever is more than a look-up is in a box of its own.
-async fn dispatch(mut request: ScimRequest, body: Body, path: &[&str]) -> Result<Answer, Failure> {
+async fn dispatch(
+    mut request: Box<ScimRequest>,
+    body: Body,
+    path: &[&str],
+) -> Result<Answer, Failure> {
     let method = request.parts.method.clone();
     match path {
         [] => Err(Failure::not_found("there is nothing at this path")),
@@ -130,7 +137,7 @@ async fn dispatch(mut request: ScimRequest, body: Body, path: &[&str]) -> Result
 }
 
 async fn resource_request(
-    request: ScimRequest,
+    request: Box<ScimRequest>,
     body: Body,
     resource_type: ResourceType,
     method: &Method,
@@ -162,7 +169,7 @@ async fn resource_request(
 
 /// A query in a body (RFC 7644 section 3.4.3).
 async fn search(
-    mut request: ScimRequest,
+    mut request: Box<ScimRequest>,
     body: Body,
     resource_types: &[ResourceType],
 ) -> Result<Answer, Failure> {
@@ -176,7 +183,7 @@ async fn search(
 
 /// A write: it belongs to a wave from its arrival to its answer.
 async fn write_request(
-    mut request: ScimRequest,
+    mut request: Box<ScimRequest>,
     body: Body,
     resource_type: ResourceType,
     method: &Method,

@@ -30,7 +30,7 @@ struct Done {
 }
 
 /// POST of `/Bulk`.
-pub async fn handle(request: ScimRequest) -> Result<Answer, Failure> {
+pub async fn handle(request: Box<ScimRequest>) -> Result<Answer, Failure> {
     let body = request.json()?;
     let bulk = BulkRequest::parse(&body)?;
     // Each operation is a request; one of them is paid for.

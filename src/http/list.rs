@@ -22,7 +22,10 @@ use crate::answer::{self, Answer};
 const MEMBERS_PER_PAGE_MAX: usize = 50_000;
 
 /// GET of a collection.
-pub async fn get(request: ScimRequest, resource_type: ResourceType) -> Result<Answer, Failure> {
+pub async fn get(
+    request: Box<ScimRequest>,
+    resource_type: ResourceType,
+) -> Result<Answer, Failure> {
     let query = ListQuery::from_query_string(request.query())?;
     request.note_filter(resource_type, query.filter.as_deref());
     answer_query(request, &[resource_type], query).await
@@ -30,7 +33,7 @@ pub async fn get(request: ScimRequest, resource_type: ResourceType) -> Result<An
 
 /// POST of `/.search`.
 pub async fn search(
-    request: ScimRequest,
+    request: Box<ScimRequest>,
     resource_types: &[ResourceType],
 ) -> Result<Answer, Failure> {
     let body = request.json()?;
@@ -39,7 +42,7 @@ pub async fn search(
 }
 
 async fn answer_query(
-    request: ScimRequest,
+    request: Box<ScimRequest>,
     resource_types: &[ResourceType],
     list_query: ListQuery,
 ) -> Result<Answer, Failure> {

@@ -32,7 +32,7 @@ pub fn get(request: &ScimRequest, id: &str) -> Result<Answer, Failure> {
 }
 
 /// POST.
-pub async fn post(request: ScimRequest, write: &WriteGuard) -> Result<Answer, Failure> {
+pub async fn post(request: Box<ScimRequest>, write: &WriteGuard) -> Result<Answer, Failure> {
     let projection = request.projection(ResourceType::User)?;
     let body = request.json()?;
     let (id, record) = create(&request, write, body).await?;
@@ -40,7 +40,11 @@ pub async fn post(request: ScimRequest, write: &WriteGuard) -> Result<Answer, Fa
 }
 
 /// PUT.
-pub async fn put(request: ScimRequest, write: &WriteGuard, id: &str) -> Result<Answer, Failure> {
+pub async fn put(
+    request: Box<ScimRequest>,
+    write: &WriteGuard,
+    id: &str,
+) -> Result<Answer, Failure> {
     let (projection, id) = (request.projection(ResourceType::User)?, read_id(id)?);
     let body = request.json()?;
     request.note_sent(ResourceType::User, &body);
@@ -50,7 +54,11 @@ pub async fn put(request: ScimRequest, write: &WriteGuard, id: &str) -> Result<A
 }
 
 /// PATCH.
-pub async fn patch(request: ScimRequest, write: &WriteGuard, id: &str) -> Result<Answer, Failure> {
+pub async fn patch(
+    request: Box<ScimRequest>,
+    write: &WriteGuard,
+    id: &str,
+) -> Result<Answer, Failure> {
     let (projection, id) = (request.projection(ResourceType::User)?, read_id(id)?);
     let body = request.json()?;
     request.note_sent(ResourceType::User, &body);
