@@ -13,6 +13,7 @@
 //!
 //! The recorder also takes away what is too old or too much; see [`trim`].
 
+mod pack;
 mod trim;
 
 use std::collections::VecDeque;
@@ -21,13 +22,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use access::exchange::{Batch, Captured};
-use access::redact::Redactor;
 use jiff::Timestamp;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use store::requests::{BlockId, Packer, SealedBlock};
-use store::{Changeset, Operation, ReadError};
+use store::requests::{BlockId, SealedBlock};
+use store::{Changeset, Operation};
 use tokio::task::AbortHandle;
 
+use self::pack::{Packing, pack};
 use crate::error::ChangeError;
 use crate::observe::{Kind, Observed};
 use crate::shared::Shared;
@@ -299,13 +300,6 @@ impl Held {
     }
 }
 
-/// What makes blocks of batches.
-#[derive(Debug, Default)]
-struct Packing {
-    redactor: Redactor,
-    packer: Packer,
-}
-
 /// Writes down all that is held.
 pub(crate) async fn write(shared: &Shared) -> Result<(), ChangeError> {
     write_while(shared, |held| held.records > 0).await
@@ -370,38 +364,6 @@ fn written_before(
     let kept = shared.snapshot()?.requests_kept(shared.key)?;
     let known = kept.map_or((None, 0), |kept| (Some(kept.newest), kept.written));
     Ok(*written.newest.insert(known))
-}
-
-/// Takes out what is secret and makes blocks, away from those who answer requests.
-async fn pack(
-    shared: &Shared,
-    written: &mut Written,
-    (mut newest, mut bytes): (Option<BlockId>, u64),
-    mut taken: Vec<Batch>,
-) -> Result<(), ChangeError> {
-    let now = shared.clock.now();
-    let mut packing = std::mem::take(&mut written.packing);
-    let packed = tokio::task::spawn_blocking(move || {
-        let Packing { redactor, packer } = &mut packing;
-        let blocks = taken.iter_mut().map(|batch| {
-            for captured in batch.iter() {
-                packer.add(&captured.redacted(redactor))?;
-            }
-            batch.clear();
-            let block = packer.seal(BlockId::new(now, newest), bytes)?;
-            (newest, bytes) = (Some(block.id()), block.written());
-            Ok(Arc::new(block))
-        });
-        let blocks = blocks.collect::<Result<Vec<_>, ReadError>>()?;
-        Ok::<_, ReadError>((blocks, taken, packing))
-    });
-    let packed = packed.await.map_err(|_| ChangeError::unavailable("requests could not be packed"));
-    let (blocks, emptied, packing) = packed??;
-    let surplus = shared.recorder.held().keep(emptied);
-    drop(surplus);
-    written.unwritten = blocks;
-    written.packing = packing;
-    Ok(())
 }
 
 /// The actor; see the module.

@@ -133,6 +133,27 @@ async fn a_collector_that_is_away_costs_no_request_and_no_stop() {
     server.stop().await;
 }
 
+/// What succeeds is told once: by the request record, or by the log where there is none.
+#[tokio::test]
+async fn a_write_that_succeeds_is_told_by_the_log_only_where_it_is_not_recorded() {
+    for is_recorded in [true, false] {
+        let home = Home::new();
+        let mut command = home.serve();
+        command.env("SLACKWATER_ADMIN_TOKEN", OPERATOR_TOKEN);
+        command.args(["--record-requests", &is_recorded.to_string()]);
+        let server = Server::launch(&home, command).await;
+        let scim = server.tenant("acme", "60s").await;
+
+        scim.create_user("ada").await;
+        scim.delete("/Users/nobody").await.expect(404);
+
+        let logs = home.logs_with("/Users/nobody").await;
+        let line = |text: &str| logs.lines().any(|line| line.contains(text));
+        assert_eq!(line(r#""method":"POST","path":"/scim/v2/acme/Users""#), !is_recorded, "{logs}");
+        assert!(line(r#""path":"/admin/v1/tenants""#), "{logs}");
+    }
+}
+
 #[tokio::test]
 async fn logs_for_people_stay_one_event_a_line() {
     let home = Home::new();
