@@ -193,26 +193,22 @@ impl App {
     /// The address under which a client reaches us: the configured one, or else the one that it
     /// used.
     pub fn base_url(&self, headers: &HeaderMap) -> String {
-        self.url(headers, ["", ""])
-    }
-
-    /// The address that goes into Entra's "Tenant URL".
-    pub fn scim_endpoint(&self, headers: &HeaderMap, tenant: &access::TenantId) -> String {
-        self.url(headers, ["/scim/v2/", tenant.as_str()])
-    }
-
-    fn url(&self, headers: &HeaderMap, [path, id]: [&str; 2]) -> String {
         if let Some(url) = &self.0.public_url {
-            return [url, path, id].concat();
+            return url.clone();
         }
         let host = headers.get(HOST).and_then(|host| host.to_str().ok()).filter(|host| {
             let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".:-_[]".contains(&byte);
             !host.is_empty() && host.len() <= 255 && host.bytes().all(allowed)
         });
         match host {
-            Some(host) => ["http://", host, path, id].concat(),
-            None => [&self.0.listening_on, path, id].concat(),
+            Some(host) => ["http://", host].concat(),
+            None => self.0.listening_on.clone(),
         }
+    }
+
+    /// The address that goes into Entra's "Tenant URL".
+    pub fn scim_endpoint(&self, headers: &HeaderMap, tenant: &access::TenantId) -> String {
+        [&self.base_url(headers), "/scim/v2/", tenant.as_str()].concat()
     }
 
     /// Where OAuth clients fetch access tokens.

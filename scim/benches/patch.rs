@@ -1,7 +1,8 @@
 //! How long PATCH takes on a user of a kilobyte: one attribute in Entra's dialect, 36 operations as
 //! Microsoft's validator sends them, and the merged object of Entra's other dialect.
 //!
-//! `compile` reads the body, `apply` makes the new user of the old. Nothing is stored.
+//! `compile` reads the body, `apply` makes the new user of the old, `stored` the new bytes of the old
+//! ones, as a change of a stored user does. Nothing is stored here.
 //!
 //! `cargo bench --bench patch`
 
@@ -16,6 +17,7 @@ use std::time::Duration;
 use criterion::{BatchSize, Criterion};
 use scim::patch::Patch;
 use scim::schema::ResourceType;
+use scim::stored::{AttributeNames, Stored};
 use scim::urn::{ENTERPRISE_USER, PATCH_OP};
 use serde_json::{Value, json};
 
@@ -114,5 +116,17 @@ fn main() {
         });
     }
     apply.finish();
+    let bytes = user.to_bytes();
+    let read = |patch: &Patch| {
+        let stored = Stored::read(ResourceType::User, black_box(&bytes)).unwrap();
+        stored.revise(patch, &AttributeNames::of([])).unwrap()
+    };
+    let mut revise = criterion.benchmark_group("patch stored");
+    for (name, body) in &bodies {
+        let patch = Patch::compile(ResourceType::User, body.clone()).unwrap();
+        assert!(read(&patch).is_some(), "{name} changes something");
+        revise.bench_function(*name, |bencher| bencher.iter(|| read(&patch)));
+    }
+    revise.finish();
     criterion.final_summary();
 }

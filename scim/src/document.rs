@@ -126,16 +126,19 @@ pub(crate) struct Foreign<'a> {
 }
 
 impl<'a> Foreign<'a> {
-    /// Splits `text` into extension and attribute. An extension that the document has wins;
-    /// without one the last colon decides, since nothing else tells where a URN ends.
+    /// Splits `text` into extension and attribute. The longest URN of an extension that the document
+    /// has wins, in whatever order it has them; without one the last colon decides, since nothing
+    /// else tells where a URN ends.
     pub(crate) fn locate(document: &Map<String, Value>, text: &'a str) -> Option<Self> {
-        for key in document.keys().filter(|key| is_extension_key(key)) {
-            if key.eq_ignore_ascii_case(text) {
-                return Some(Self { extension: key.clone(), names: Vec::new() });
-            }
-            if let Some(rest) = urn::strip(text, key) {
-                return Some(Self { extension: key.clone(), names: attribute_names(rest)? });
-            }
+        let known = document.keys().filter(|key| is_extension_key(key));
+        let meant =
+            known.filter(|key| key.eq_ignore_ascii_case(text) || urn::strip(text, key).is_some());
+        if let Some(key) = meant.max_by_key(|key| key.len()) {
+            let names = match urn::strip(text, key) {
+                Some(rest) => attribute_names(rest)?,
+                None => Vec::new(),
+            };
+            return Some(Self { extension: key.clone(), names });
         }
         let (extension, rest) = text.rsplit_once(':')?;
         if !urn::is_foreign(extension) {

@@ -24,7 +24,8 @@ pub struct Stored<'a> {
 /// What a PATCH makes of a stored resource.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Revised {
-    /// The attributes that were asked for, as they are now. There may be others beside them.
+    /// The attributes that were asked for, as they are now, but for `schemas`. There may be others
+    /// beside them.
     pub excerpt: Map<String, Value>,
     /// The whole resource, to be stored.
     pub body: Vec<u8>,
@@ -47,16 +48,21 @@ impl AttributeNames {
 
     /// These.
     pub fn of(names: impl IntoIterator<Item = &'static str>) -> Self {
-        Self(Some(names.into_iter().collect()))
+        let mut names: Vec<&'static str> = names.into_iter().collect();
+        names.sort_unstable();
+        names.dedup();
+        Self(Some(names))
     }
 
     /// These and those.
     #[must_use]
     pub fn and(self, others: &Self) -> Self {
-        Self(self.0.zip(others.0.as_ref()).map(|(mut names, others)| {
-            names.extend(others);
-            names
-        }))
+        match (self.0, &others.0) {
+            (Some(names), Some(others)) => {
+                Self::of(names.into_iter().chain(others.iter().copied()))
+            }
+            _ => Self::ALL,
+        }
     }
 
     /// Whether one of these may be one of those.

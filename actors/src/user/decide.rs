@@ -1,4 +1,5 @@
-//! What a request makes of a user: pure, no store, no clock.
+//! What a request makes of a user. No clock, and of the store no more than the account, which is
+//! read where the request can change it.
 
 use access::lifecycle::{self, Changed, Moment};
 use access::projection::Profile;
@@ -95,7 +96,7 @@ fn next(
     Ok(Next { record, account: (next != account).then_some(next), events })
 }
 
-/// What is kept of a new user or group.
+/// What is kept of a new user, or of a group.
 pub(crate) fn new_record(resource: &Resource) -> NewRecord {
     let name = match resource.resource_type() {
         ResourceType::User => resource.user_name(),
@@ -132,19 +133,19 @@ mod tests {
         Config { revision, settings_revision, group_names, settings, bindings }.into()
     }
 
-    /// A disabled user, and her account.
-    fn ada(config: &ActiveConfig) -> (Record, Account) {
+    /// A user, and her account.
+    fn ada(config: &ActiveConfig, active: bool) -> (Record, Account) {
         let id = UserId::from_bytes([1; 16]);
         let body = json!({
             "userName": "ada", "externalId": "7", "displayName": "Ada", "title": "Mate",
-            "active": false, "name": {"givenName": "Ada"}, "emails": [{"value": "ada@x"}],
+            "active": active, "name": {"givenName": "Ada"}, "emails": [{"value": "ada@x"}],
             "phoneNumbers": [{"type": "work", "value": "1"}],
             (ENTERPRISE_USER): {"department": "Deck"},
         });
         let user = scim::resource::create(ResourceType::User, &id.to_string(), body).unwrap();
         let NewRecord { name, external_id, body } = new_record(&user.resource);
         let profile = Profile::of(user.resource.attributes(), &config.fields);
-        let account = lifecycle::create(id, profile, false, &config.rules, MOMENT).account;
+        let account = lifecycle::create(id, profile, active, &config.rules, MOMENT).account;
         let (created, modified) = (MOMENT.now, MOMENT.now);
         (Record { revision: 1, created, modified, members: 0, name, external_id, body }, account)
     }
@@ -174,7 +175,7 @@ mod tests {
             let body = json!({"Operations": [operation]});
             let compiled = Patch::compile(ResourceType::User, body).unwrap();
             let config = config();
-            let (record, account) = ada(&config);
+            let (record, account) = ada(&config, false);
             let was_read = Cell::new(false);
             let read = || {
                 was_read.set(true);
@@ -199,6 +200,31 @@ mod tests {
             assert_eq!(attributes.get(ACTIVE), Some(&json!(is_active)), "{change}");
             assert_eq!(next.record.name, shown.user_name, "{change}");
             assert_eq!(next.record.external_id, shown.external_id, "{change}");
+        }
+    }
+
+    #[test]
+    fn a_user_is_disabled_in_whatever_form_the_directory_says_it() {
+        let core = format!("{}:active", scim::urn::USER);
+        for change in [
+            json!({"op": "Replace", "path": "active", "value": "False"}),
+            json!({"op": "replace", "path": "ACTIVE", "value": false}),
+            json!({"op": "add", "path": core, "value": [false]}),
+            json!({"op": "replace", "value": {"title": "Captain", "active": "false"}}),
+            json!({"op": "replace", "value": {(scim::urn::USER): {"active": false}}}),
+        ] {
+            let body = json!({"Operations": [change]});
+            let compiled = Patch::compile(ResourceType::User, body).unwrap();
+            let config = config();
+            let (record, account) = ada(&config, true);
+            let read = || Ok(account.clone());
+            let state = UserState { record: &record, account: &read };
+
+            let next = patch(&state, &compiled, &config, MOMENT).unwrap().unwrap();
+
+            assert_eq!(next.account.unwrap().status, Status::Disabled, "{change}");
+            assert_eq!(next.events.len(), 1, "{change}");
+            assert_eq!(next.events[0].kind, access::EventType::AccountDisabled, "{change}");
         }
     }
 }

@@ -37,9 +37,9 @@ pub(super) fn document(changes: &[Change], document: &mut Map<String, Value>) ->
 
 /// Under which names a resource keeps what the changes can touch.
 pub(super) fn touched(changes: &[Change]) -> AttributeNames {
-    let mut names = Vec::with_capacity(changes.len());
+    let mut names = Vec::new();
     for change in changes {
-        names.push(match &change.kind {
+        let name = match &change.kind {
             Kind::CheckId(_) => "id",
             Kind::Set(place, _)
             | Kind::Merge(place, ..)
@@ -51,7 +51,11 @@ pub(super) fn touched(changes: &[Change]) -> AttributeNames {
             // Which extension is meant depends on those that there are.
             Kind::Foreign(..) | Kind::ForeignMerge(..) => return AttributeNames::ALL,
             Kind::Members(_) => continue,
-        });
+        };
+        // There are thousands of changes at most, and some thirty names.
+        if !names.contains(&name) {
+            names.push(name);
+        }
     }
     AttributeNames::of(names)
 }

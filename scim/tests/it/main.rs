@@ -25,6 +25,7 @@ mod patch_user;
 mod projection;
 #[cfg(test)]
 mod resource;
+#[cfg(test)]
 mod stored;
 #[cfg(test)]
 mod support;

@@ -69,7 +69,7 @@ fn a_refused_change_says_what_the_protocol_says() {
 }
 
 #[test]
-fn what_is_damaged_is_unreadable_and_never_passed_over() {
+fn what_is_no_json_object_is_unreadable() {
     let change = json!({"op": "replace", "path": "title", "value": "Captain"});
     for bytes in [b"{\"title\":".as_slice(), b"[]", b"", b"{\"emails\":[}"] {
         let unreadable = revise(bytes, &change).unwrap_err();
@@ -90,4 +90,23 @@ fn names_that_json_escapes_are_kept() {
     assert_eq!(after[urn], json!({"a": 1}));
     assert_eq!(after["schemas"], json!([scim::urn::USER, urn]));
     assert_eq!(after["title"], "Mate");
+}
+
+/// Where a name points does not depend on the order in which a user has its extensions.
+#[test]
+fn the_longest_urn_of_an_extension_is_meant() {
+    let (short, long) = ("urn:example:custom:1.0", "urn:example:custom:1.0:User");
+    for order in [[short, long], [long, short]] {
+        let mut kept = user(json!({})).attributes().clone();
+        for urn in order {
+            kept.insert(urn.to_owned(), json!({"a": 1}));
+        }
+        let before = Resource::from_stored(ResourceType::User, kept).to_bytes();
+        let change = json!({"op": "add", "path": format!("{long}:tag"), "value": "x"});
+
+        let after = attributes(&revise(&before, &change).unwrap().unwrap().body);
+
+        assert_eq!(after[long], json!({"a": 1, "tag": "x"}));
+        assert_eq!(after[short], json!({"a": 1}));
+    }
 }
