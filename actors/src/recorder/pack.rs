@@ -1,4 +1,6 @@
 //! Making blocks of what is held: secrets go, and what is left is compressed.
+//!
+//! Not here: when that is done, and what becomes of the blocks ([`super`]).
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -12,9 +14,9 @@ use super::Written;
 use crate::error::ChangeError;
 use crate::shared::Shared;
 
-/// Bytes that are packed at once where they are taken, in some hundred microseconds: as much as a tenant sends in a
-/// second of a wave at Entra's rate. More goes to a thread of its own; that costs a change of threads,
-/// and each of many such threads keeps memory.
+/// Bytes that are packed at once where they are taken, in some hundred microseconds: as much as a
+/// tenant sends in a second of a wave at Entra's rate. More goes to a thread of its own; that costs a
+/// change of threads, and each of many such threads keeps memory.
 const PACKED_HERE_BYTES_MAX: usize = 64 << 10;
 
 /// What makes blocks of batches.
