@@ -38,8 +38,8 @@ pub struct Author {
 
 impl Author {
     /// The directory.
-    pub fn token(id: TokenId, label: &str, request: Option<RequestId>) -> Self {
-        let (label, token) = (Some(label.to_owned()), Some(id));
+    pub fn token(id: TokenId, label: impl Into<String>, request: Option<RequestId>) -> Self {
+        let (label, token) = (Some(label.into()), Some(id));
         Self { kind: AuthorKind::Token, label, token, request }
     }
 

@@ -107,7 +107,7 @@ impl<'a> CapturedBody<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recorded<'a> {
     /// What is known of them.
-    pub facts: Exchange,
+    pub facts: Exchange<'a>,
     /// What is kept of the request's body.
     pub request: Cow<'a, str>,
     /// What is kept of the answer's body.
@@ -117,25 +117,29 @@ pub struct Recorded<'a> {
 impl Recorded<'_> {
     /// The same, with texts of its own.
     pub fn into_owned(self) -> Recorded<'static> {
-        let own = |text: Cow<'_, str>| text.into_owned().into();
-        Recorded { facts: self.facts, request: own(self.request), answer: own(self.answer) }
+        let Self { facts, request, answer } = self;
+        Recorded { facts: facts.into_owned(), request: owned(request), answer: owned(answer) }
     }
+}
+
+fn owned(text: Cow<'_, str>) -> Cow<'static, str> {
+    text.into_owned().into()
 }
 
 /// What is known of a request and its answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Exchange {
+pub struct Exchange<'a> {
     /// The request: `x-request-id`, and what the audit log calls it.
     pub id: RequestId,
     /// When it came.
     pub at: Timestamp,
     /// Its method.
-    pub method: String,
+    pub method: Cow<'a, str>,
     /// Its path behind the tenant, as it was sent.
-    pub path: String,
+    pub path: Cow<'a, str>,
     /// Its query.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub query: Option<String>,
+    pub query: Option<Cow<'a, str>>,
     /// The status of the answer; none if there was no answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
@@ -143,37 +147,37 @@ pub struct Exchange {
     pub duration_us: u64,
     /// Who it said that it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub user_agent: Option<String>,
+    pub user_agent: Option<Cow<'a, str>>,
     /// The token that it came with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<TokenId>,
     /// What people call that token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub token_label: Option<String>,
+    pub token_label: Option<Cow<'a, str>>,
     /// The wave that it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wave: Option<WaveId>,
     /// `User` or `Group`, if it is about one or some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub resource_type: Option<String>,
+    pub resource_type: Option<Cow<'a, str>>,
     /// The resource that it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub resource: Option<String>,
+    pub resource: Option<Cow<'a, str>>,
     /// That resource's userName or displayName, or what a filter asks for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub subject: Option<String>,
+    pub subject: Option<Cow<'a, str>>,
     /// That resource's externalId.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub external_id: Option<String>,
+    pub external_id: Option<Cow<'a, str>>,
     /// In whose way a PATCH is written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dialect: Option<Dialect>,
     /// The keyword of a refusal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub scim_type: Option<String>,
+    pub scim_type: Option<Cow<'a, str>>,
     /// What a refusal says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub detail: Option<String>,
+    pub detail: Option<Cow<'a, str>>,
     /// Operations of a Bulk that were refused.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub failed_operations: u32,
@@ -228,10 +232,39 @@ const fn is_zero(value: &u32) -> bool {
 
 /// What a text is found by, without regard to case.
 pub fn name_hash(name: &str) -> u64 {
-    xxh3_64(fold(name).as_bytes())
+    let is_folded = name.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
+    if is_folded { xxh3_64(name.as_bytes()) } else { xxh3_64(fold(name).as_bytes()) }
 }
 
-impl Exchange {
+impl Exchange<'_> {
+    /// The same, with texts of its own.
+    pub fn into_owned(self) -> Exchange<'static> {
+        Exchange {
+            id: self.id,
+            at: self.at,
+            method: owned(self.method),
+            path: owned(self.path),
+            query: self.query.map(owned),
+            status: self.status,
+            duration_us: self.duration_us,
+            user_agent: self.user_agent.map(owned),
+            token: self.token,
+            token_label: self.token_label.map(owned),
+            wave: self.wave,
+            resource_type: self.resource_type.map(owned),
+            resource: self.resource.map(owned),
+            subject: self.subject.map(owned),
+            external_id: self.external_id.map(owned),
+            dialect: self.dialect,
+            scim_type: self.scim_type.map(owned),
+            detail: self.detail.map(owned),
+            failed_operations: self.failed_operations,
+            request: self.request,
+            answer: self.answer,
+            names: self.names,
+        }
+    }
+
     /// Whether it was refused, in whole or in part, or not answered.
     pub fn is_error(&self) -> bool {
         self.status.is_none_or(|status| status >= 400) || self.failed_operations > 0
@@ -265,7 +298,10 @@ impl<'a> Captured<'a> {
         let (request, request_facts) = body(redactor, self.request, was_done, REQUEST_BYTES_MAX);
         let (answer, answer_facts) = body(redactor, self.answer, true, ANSWER_BYTES_MAX);
         let query = self.query.filter(|query| !query.is_empty());
-        let query = query.map(|query| cut(redactor.query(query), QUERY_BYTES_MAX));
+        let (query, asked) = query.map(|query| redactor.query(query)).map_or_else(
+            || (None, Vec::new()),
+            |query| (Some(cut(query.text, QUERY_BYTES_MAX)), query.pairs),
+        );
         let (token, token_label) = self.token.unzip();
         let mut facts = Exchange {
             id: self.id,
@@ -279,7 +315,7 @@ impl<'a> Captured<'a> {
                 .user_agent
                 .map(|agent| cut(redactor.text(agent), USER_AGENT_BYTES_MAX)),
             token,
-            token_label: token_label.map(|label| cut(label.to_owned(), LABEL_BYTES_MAX)),
+            token_label: token_label.map(|label| cut(label.into(), LABEL_BYTES_MAX)),
             wave: self.wave,
             resource_type: None,
             resource: None,
@@ -293,7 +329,7 @@ impl<'a> Captured<'a> {
             answer: answer_facts,
             names: Vec::new(),
         };
-        about::complete(&mut facts, &request, &answer, redactor);
+        about::complete(&mut facts, (&request, &answer), &asked, redactor);
         Recorded { facts, request, answer }
     }
 }
@@ -324,7 +360,13 @@ fn body<'a>(
     }
 }
 
-fn cut(mut text: String, bytes_max: usize) -> String {
-    text.truncate(text.floor_char_boundary(bytes_max));
-    text
+fn cut(text: Cow<'_, str>, bytes_max: usize) -> Cow<'_, str> {
+    let end = text.floor_char_boundary(bytes_max);
+    match text {
+        Cow::Borrowed(text) => text.get(..end).unwrap_or_default().into(),
+        Cow::Owned(mut text) => {
+            text.truncate(end);
+            text.into()
+        }
+    }
 }

@@ -11,6 +11,9 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+/// Bytes of an identifier's text.
+pub const ID_BYTES: usize = uuid::fmt::Hyphenated::LENGTH;
+
 macro_rules! uuid_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -30,6 +33,11 @@ macro_rules! uuid_id {
             /// The identifier with these 16 bytes.
             pub const fn from_bytes(bytes: [u8; 16]) -> Self {
                 Self(Uuid::from_bytes(bytes))
+            }
+
+            /// The text of the identifier, in a buffer of its length.
+            pub fn encode<'a>(&self, buffer: &'a mut [u8; ID_BYTES]) -> &'a str {
+                self.0.as_hyphenated().encode_lower(buffer)
             }
 
             /// The 16 bytes, in an order that sorts by age.

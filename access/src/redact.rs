@@ -18,6 +18,8 @@ mod scan;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use memchr::memmem::Finder;
 use serde_json::Value;
 
@@ -73,11 +75,20 @@ pub(crate) fn may_hold_secrets(json: &[u8]) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptBody<'a> {
     /// The text; empty if nothing is kept.
-    pub text: std::borrow::Cow<'a, str>,
+    pub text: Cow<'a, str>,
     /// Whether its end is missing.
     pub is_cut: bool,
     /// Whether something was taken out of it.
     pub is_redacted: bool,
+}
+
+/// A query as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptQuery<'a> {
+    /// The text, as it was sent.
+    pub text: Cow<'a, str>,
+    /// Its names and values, decoded.
+    pub pairs: Vec<(Cow<'a, str>, Cow<'a, str>)>,
 }
 
 /// A body as it came.
@@ -159,16 +170,16 @@ impl Redactor {
     }
 
     /// A query string.
-    pub fn query(&self, query: &str) -> String {
+    pub fn query<'a>(&self, query: &'a str) -> KeptQuery<'a> {
         let may_be_secret = |part: &str| {
             has_word(part.as_bytes()) || self.holds_known(part) || escapes_ascii(part.as_bytes())
         };
         // Nearly no query has any of this in it, and then it is decoded once and kept as it is.
-        let mut parts = form_urlencoded::parse(query.as_bytes());
-        if !parts.any(|(name, value)| may_be_secret(&name) || may_be_secret(&value)) {
-            return query.to_owned();
+        let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
+        if !pairs.iter().any(|(name, value)| may_be_secret(name) || may_be_secret(value)) {
+            return KeptQuery { text: query.into(), pairs };
         }
-        let pairs = query.split('&').map(|pair| {
+        let kept = query.split('&').map(|pair| {
             let Some((name, value)) = form_urlencoded::parse(pair.as_bytes()).next() else {
                 return pair.to_owned();
             };
@@ -185,11 +196,14 @@ impl Redactor {
                 pair.to_owned()
             }
         });
-        pairs.collect::<Vec<_>>().join("&")
+        let text = kept.collect::<Vec<_>>().join("&");
+        let pairs = form_urlencoded::parse(text.as_bytes()).into_owned();
+        let pairs = pairs.map(|(name, value)| (name.into(), value.into())).collect();
+        KeptQuery { text: text.into(), pairs }
     }
 
     /// A path as it was sent, in which escapes may hide something.
-    pub fn path(&self, path: &str) -> String {
+    pub fn path<'a>(&self, path: &'a str) -> Cow<'a, str> {
         // What is not escaped stands there as it is.
         if !path.contains(['%', '+']) {
             return self.text(path);
@@ -198,19 +212,19 @@ impl Redactor {
         let hides = decoded.is_some_and(|(name, value)| {
             [name, value].iter().any(|part| has_word(part.as_bytes()) || self.holds_known(part))
         });
-        if hides { REDACTED.to_owned() } else { self.text(path) }
+        if hides { REDACTED.into() } else { self.text(path) }
     }
 
     /// A text that is no JSON: all of it, or nothing.
-    pub fn text(&self, text: &str) -> String {
+    pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let is_secret = has_word(text.as_bytes()) || self.holds_known(text);
-        if is_secret { REDACTED.to_owned() } else { text.to_owned() }
+        if is_secret { REDACTED.into() } else { text.into() }
     }
 
     /// A name of somebody or something.
-    pub fn name(&self, name: &str) -> String {
-        let is_secret = self.holds_known(name) || (has_word(name.as_bytes()) && !is_plain(name));
-        if is_secret { REDACTED.to_owned() } else { name.to_owned() }
+    pub fn name(&self, name: String) -> String {
+        let is_secret = self.holds_known(&name) || (has_word(name.as_bytes()) && !is_plain(&name));
+        if is_secret { REDACTED.to_owned() } else { name }
     }
 
     /// Remembers a secret.

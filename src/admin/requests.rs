@@ -296,30 +296,30 @@ pub(crate) async fn one(
     Ok(RequestWithBodies { request: facts.into(), request_body, answer_body })
 }
 
-impl From<Exchange> for ShownRequest {
-    fn from(facts: Exchange) -> Self {
+impl From<Exchange<'_>> for ShownRequest {
+    fn from(facts: Exchange<'_>) -> Self {
         let (is_error, explanation) = (facts.is_error(), explain(&facts));
         let micros = u32::try_from(facts.duration_us).unwrap_or(u32::MAX);
         Self {
             id: facts.id,
             at: facts.at,
-            method: facts.method,
-            path: facts.path,
-            query: facts.query,
+            method: facts.method.into_owned(),
+            path: facts.path.into_owned(),
+            query: facts.query.map(Cow::into_owned),
             status: facts.status,
             duration_ms: f64::from(micros) / 1_000.0,
-            user_agent: facts.user_agent,
+            user_agent: facts.user_agent.map(Cow::into_owned),
             token: facts.token,
-            token_label: facts.token_label,
+            token_label: facts.token_label.map(Cow::into_owned),
             wave: facts.wave,
-            resource_type: facts.resource_type,
-            resource: facts.resource,
-            subject: facts.subject,
-            external_id: facts.external_id,
+            resource_type: facts.resource_type.map(Cow::into_owned),
+            resource: facts.resource.map(Cow::into_owned),
+            subject: facts.subject.map(Cow::into_owned),
+            external_id: facts.external_id.map(Cow::into_owned),
             dialect: facts.dialect,
             is_error,
-            scim_type: facts.scim_type,
-            detail: facts.detail,
+            scim_type: facts.scim_type.map(Cow::into_owned),
+            detail: facts.detail.map(Cow::into_owned),
             failed_operations: facts.failed_operations,
             request_bytes: facts.request.size,
             answer_bytes: facts.answer.size,

@@ -231,7 +231,7 @@ pub struct PackedFacts<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BlockFacts {
     /// Its exchanges, in the order in which they were answered.
-    pub exchanges: Vec<Exchange>,
+    pub exchanges: Vec<Exchange<'static>>,
     bodies_bytes: u32,
 }
 
@@ -318,7 +318,7 @@ impl BlockBodies {
 }
 
 /// Bytes that are kept of the request's and the answer's body.
-fn kept_bytes(facts: &Exchange) -> (usize, usize) {
+fn kept_bytes(facts: &Exchange<'_>) -> (usize, usize) {
     let bytes = |kept: u32| usize::try_from(kept).unwrap_or(usize::MAX);
     (bytes(facts.request.kept), bytes(facts.answer.kept))
 }

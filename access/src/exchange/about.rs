@@ -4,6 +4,7 @@
 //! first key of a name: that is the resource's own, since our answers begin with it, and what a
 //! client writes in another order is found by its id all the same.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
@@ -11,14 +12,13 @@ use scim::schema::ResourceType;
 use serde_json::Value;
 
 use super::{Dialect, Exchange, name_hash};
+use crate::id::ID_BYTES;
 use crate::redact::Redactor;
 
 /// Members of a group that an exchange is found by.
 const MEMBERS_MAX: usize = 256;
 /// Bytes of a name that is kept.
 const NAME_BYTES_MAX: usize = 512;
-/// Characters of an id that we gave.
-const ID_CHARS: usize = 36;
 
 /// A key of JSON, ready to be looked for.
 type Name = LazyLock<Finder<'static>>;
@@ -29,8 +29,13 @@ static EXTERNAL_ID: Name = LazyLock::new(|| Finder::new("\"externalId\""));
 static OP: Name = LazyLock::new(|| Finder::new("\"op\""));
 static VALUE: Name = LazyLock::new(|| Finder::new("\"value\""));
 
-/// Adds what an exchange is about, and what it can be found by.
-pub(super) fn complete(facts: &mut Exchange, request: &str, answer: &str, redactor: &Redactor) {
+/// Adds what an exchange is about, and what it can be found by. `asked` is its query, decoded.
+pub(super) fn complete(
+    facts: &mut Exchange<'_>,
+    (request, answer): (&str, &str),
+    asked: &[(Cow<'_, str>, Cow<'_, str>)],
+    redactor: &Redactor,
+) {
     let path = facts.path.clone();
     let mut segments = path.split('/').filter(|segment| !segment.is_empty());
     let endpoint = segments.next().unwrap_or_default();
@@ -43,7 +48,7 @@ pub(super) fn complete(facts: &mut Exchange, request: &str, answer: &str, redact
         facts.failed_operations = failed_operations(answer);
     }
     if let Some(resource_type) = resource_type {
-        facts.resource_type = Some(resource_type.name().to_owned());
+        facts.resource_type = Some(resource_type.name().into());
         let name = match resource_type {
             ResourceType::User => &USER_NAME,
             ResourceType::Group => &DISPLAY_NAME,
@@ -51,12 +56,12 @@ pub(super) fn complete(facts: &mut Exchange, request: &str, answer: &str, redact
         if id.is_some() || facts.method == "POST" {
             let own = if is_error { "" } else { answer };
             let made = if facts.method == "POST" { text_of(own, &ID) } else { None };
-            facts.resource = id.map(str::to_owned).or(made);
-            facts.subject = text_of(own, name).or_else(|| text_of(request, name));
-            facts.external_id =
-                text_of(own, &EXTERNAL_ID).or_else(|| text_of(request, &EXTERNAL_ID));
+            facts.resource = id.map(str::to_owned).or(made).map(Cow::Owned);
+            facts.subject = text_of(own, name).or_else(|| text_of(request, name)).map(Cow::Owned);
+            let external_id = text_of(own, &EXTERNAL_ID).or_else(|| text_of(request, &EXTERNAL_ID));
+            facts.external_id = external_id.map(Cow::Owned);
         } else {
-            facts.subject = facts.query.as_deref().and_then(|query| asked_for(query, redactor));
+            facts.subject = asked_for(asked).map(|name| redactor.name(name).into());
         }
     }
     if facts.method == "PATCH" {
@@ -68,10 +73,12 @@ pub(super) fn complete(facts: &mut Exchange, request: &str, answer: &str, redact
             }
         });
     }
-    let wave = facts.wave.map(|wave| wave.to_string());
-    let id = facts.id.to_string();
-    let own = [&facts.resource, &facts.subject, &facts.external_id, &wave, &Some(id)];
-    let mut names: Vec<u64> = own.into_iter().flatten().map(|name| name_hash(name)).collect();
+    let mut buffer = [0; ID_BYTES];
+    let own = [&facts.resource, &facts.subject, &facts.external_id];
+    let mut names = Vec::with_capacity(own.len() + 2);
+    names.extend(own.into_iter().flatten().map(|name| name_hash(name)));
+    names.extend(facts.wave.map(|wave| name_hash(wave.encode(&mut buffer))));
+    names.push(name_hash(facts.id.encode(&mut buffer)));
     if resource_type == Some(ResourceType::Group) || endpoint == "Bulk" {
         names.extend(members(request));
     }
@@ -81,9 +88,10 @@ pub(super) fn complete(facts: &mut Exchange, request: &str, answer: &str, redact
 }
 
 /// What a refusal says.
-fn refusal(facts: &mut Exchange, answer: &str) {
+fn refusal(facts: &mut Exchange<'_>, answer: &str) {
     let Ok(error) = serde_json::from_str::<Value>(answer) else { return };
-    let text = |key: &str| error.get(key).and_then(Value::as_str).map(str::to_owned);
+    let text =
+        |key: &str| error.get(key).and_then(Value::as_str).map(|text| text.to_owned().into());
     facts.scim_type = text("scimType");
     facts.detail = text("detail");
 }
@@ -100,19 +108,17 @@ fn failed_operations(answer: &str) -> u32 {
 }
 
 /// What a query's filter compares with.
-fn asked_for(query: &str, redactor: &Redactor) -> Option<String> {
-    let mut pairs = form_urlencoded::parse(query.as_bytes());
-    let (_, filter) = pairs.find(|(name, _)| name.eq_ignore_ascii_case("filter"))?;
+fn asked_for(asked: &[(Cow<'_, str>, Cow<'_, str>)]) -> Option<String> {
+    let (_, filter) = asked.iter().find(|(name, _)| name.eq_ignore_ascii_case("filter"))?;
     let start = filter.find('"')?;
-    let text = json_text(filter.get(start..)?)?;
-    Some(redactor.name(&text))
+    json_text(filter.get(start..)?)
 }
 
 /// The ids that a group's change, or a Bulk, names as members.
 fn members(request: &str) -> impl Iterator<Item = u64> {
     let found = VALUE.find_iter(request.as_bytes());
     let values = found.filter_map(|at| string_behind(request.get(at + VALUE.needle().len()..)?));
-    values.filter(|value| value.len() == ID_CHARS).take(MEMBERS_MAX).map(|value| name_hash(&value))
+    values.filter(|value| value.len() == ID_BYTES).take(MEMBERS_MAX).map(|value| name_hash(&value))
 }
 
 /// The text behind the first key of this name.

@@ -4,6 +4,7 @@
 //! in the order in which they were answered, which is one in which they can be sent again: whatever
 //! a request builds on was answered before it came.
 
+use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 
@@ -203,17 +204,17 @@ impl Download {
             offset_ms: offset_ms.max(0),
             id: facts.id,
             at: facts.at,
-            method: facts.method,
-            path: facts.path,
-            query: facts.query,
+            method: facts.method.into_owned(),
+            path: facts.path.into_owned(),
+            query: facts.query.map(Cow::into_owned),
             body_state: state_of(&facts.request, body.is_some()),
             body,
             body_bytes: facts.request.size,
             status: facts.status,
-            resource: facts.resource,
+            resource: facts.resource.map(Cow::into_owned),
             duration_ms: f64::from(micros) / 1_000.0,
-            scim_type: facts.scim_type,
-            detail: facts.detail,
+            scim_type: facts.scim_type.map(Cow::into_owned),
+            detail: facts.detail.map(Cow::into_owned),
         }
     }
 }

@@ -23,7 +23,7 @@ const fn told(meaning: &'static str, remedy: &'static str) -> Explanation {
 }
 
 /// What a refusal means; none for what was not refused.
-pub(crate) fn explain(facts: &Exchange) -> Option<Explanation> {
+pub(crate) fn explain(facts: &Exchange<'_>) -> Option<Explanation> {
     if !facts.is_error() {
         return None;
     }
@@ -48,7 +48,7 @@ pub(crate) fn explain(facts: &Exchange) -> Option<Explanation> {
 }
 
 /// Of refusals that have a keyword (RFC 7644 table 9, RFC 9865).
-fn by_keyword(keyword: &str, facts: &Exchange) -> Option<Explanation> {
+fn by_keyword(keyword: &str, facts: &Exchange<'_>) -> Option<Explanation> {
     let is_group = facts.resource_type.as_deref() == Some("Group");
     Some(match keyword {
         "uniqueness" if is_group => told(
@@ -119,7 +119,7 @@ fn by_keyword(keyword: &str, facts: &Exchange) -> Option<Explanation> {
 }
 
 /// Of refusals that have none.
-fn by_status(status: u16, facts: &Exchange) -> Option<Explanation> {
+fn by_status(status: u16, facts: &Exchange<'_>) -> Option<Explanation> {
     let known = facts.resource_type.as_deref();
     Some(match status {
         400 => told(
@@ -212,7 +212,7 @@ mod tests {
 
     const GENERAL: &str = "The request was refused.";
 
-    fn facts(path: &str, status: Option<u16>, answer: &serde_json::Value) -> Exchange {
+    fn facts(path: &str, status: Option<u16>, answer: &serde_json::Value) -> Exchange<'static> {
         let answer = answer.to_string();
         let captured = Captured {
             id: RequestId::from_bytes([1; 16]),
@@ -229,7 +229,7 @@ mod tests {
             duration: Duration::ZERO,
             answer: Some(CapturedBody::of(answer.as_bytes(), 10_000)),
         };
-        captured.redacted(&mut Redactor::default()).facts
+        captured.redacted(&mut Redactor::default()).facts.into_owned()
     }
 
     fn explained(path: &str, error: &Error) -> Explanation {

@@ -75,7 +75,7 @@ impl Wanted {
         Self { wave: Some(wave), ..Self::default() }
     }
 
-    pub(super) fn wants(&self, facts: &Exchange, names: &[u64]) -> bool {
+    pub(super) fn wants(&self, facts: &Exchange<'_>, names: &[u64]) -> bool {
         self.wave.is_none_or(|wave| facts.wave == Some(wave))
             && self.method.as_ref().is_none_or(|method| *method == facts.method)
             && self.status.is_none_or(|Statuses(first, last)| {
@@ -136,7 +136,7 @@ pub(super) fn newest(
     wanted: &Wanted,
     before: Option<RecordPlace>,
     limit: usize,
-) -> Result<(Vec<Exchange>, Option<RecordPlace>), ReadError> {
+) -> Result<(Vec<Exchange<'static>>, Option<RecordPlace>), ReadError> {
     let names = wanted.name.as_deref().map(|name| names(snapshot, tenant, name)).transpose()?;
     let names = names.unwrap_or_default();
     let needs = wanted.needs(&names);
