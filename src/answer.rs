@@ -5,7 +5,7 @@ use axum::http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
-/// An HTTP answer.
+/// An HTTP answer, other than SCIM's.
 pub type Answer = Response<Body>;
 
 /// JSON for operators and engineers.
@@ -16,7 +16,11 @@ pub const CSV: &str = "text/csv; charset=utf-8";
 pub const PROBLEM: &str = "application/problem+json";
 
 /// An answer with these bytes.
-pub fn with_body(status: StatusCode, media_type: &'static str, body: impl Into<Body>) -> Answer {
+pub fn with_body<B>(
+    status: StatusCode,
+    media_type: &'static str,
+    body: impl Into<B>,
+) -> Response<B> {
     let mut answer = Response::new(body.into());
     *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
@@ -24,14 +28,18 @@ pub fn with_body(status: StatusCode, media_type: &'static str, body: impl Into<B
 }
 
 /// An answer without a body.
-pub fn empty(status: StatusCode) -> Answer {
-    let mut answer = Response::new(Body::empty());
+pub fn empty<B: Default>(status: StatusCode) -> Response<B> {
+    let mut answer = Response::new(B::default());
     *answer.status_mut() = status;
     answer
 }
 
 /// An answer with JSON.
-pub fn json(status: StatusCode, media_type: &'static str, value: &impl Serialize) -> Answer {
+pub fn json<B: Default + From<Vec<u8>>>(
+    status: StatusCode,
+    media_type: &'static str,
+    value: &impl Serialize,
+) -> Response<B> {
     match serde_json::to_vec(value) {
         Ok(body) => with_body(status, media_type, body),
         Err(error) => {
@@ -53,7 +61,7 @@ pub fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
 
 /// The same answer, saying when to come again.
 #[must_use]
-pub fn retry_after(mut answer: Answer, seconds: u64) -> Answer {
+pub fn retry_after<B>(mut answer: Response<B>, seconds: u64) -> Response<B> {
     answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     answer
 }

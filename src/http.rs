@@ -19,6 +19,7 @@ mod capture;
 mod counting;
 pub(crate) mod percent;
 
+use std::borrow::Cow;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ use access::wave::WriteOutcome;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::WWW_AUTHENTICATE;
-use axum::http::{HeaderValue, Method, StatusCode};
+use axum::http::{HeaderValue, Method, Response, StatusCode};
 use bytes::Bytes;
 use scim::schema::ResourceType;
 
@@ -37,8 +38,10 @@ use self::counting::Counting;
 use self::error::Failure;
 use self::percent::decode_segment;
 use self::request::ScimRequest;
-use crate::answer::Answer;
 use crate::app::App;
+
+/// An answer of SCIM's: its body is there as a whole.
+pub type ScimAnswer = Response<Bytes>;
 
 /// What stands behind `/scim/v2` in a path, if it is SCIM's; also with more slashes in front.
 pub fn behind_prefix(path: &str) -> Option<&str> {
@@ -47,13 +50,14 @@ pub fn behind_prefix(path: &str) -> Option<&str> {
 }
 
 /// Answers a request whose path is SCIM's: see [`behind_prefix`].
-pub async fn handle(app: App, request: Request) -> Answer {
+pub async fn handle(app: App, request: Request) -> ScimAnswer {
     let arrival = Arrival::now(&app);
     let (parts, body) = request.into_parts();
-    let path = behind_prefix(parts.uri.path()).unwrap_or_default();
+    let uri = parts.uri.clone();
+    let path = behind_prefix(uri.path()).unwrap_or_default();
     let mut segments = path.split('/').filter(|segment| !segment.is_empty()).map(decode_segment);
     let tenant = segments.next().flatten().unwrap_or_default();
-    let rest: Option<Vec<String>> = segments.collect();
+    let rest: Option<Vec<_>> = segments.collect();
     let (tenant, author) = match authenticate(&app, &parts, &tenant).await {
         Ok(found) => found,
         Err(failure) => return failure.into_answer(),
@@ -68,24 +72,24 @@ pub async fn handle(app: App, request: Request) -> Answer {
     let request = Box::new(request);
     let answer = answer(request, body, rest).await.unwrap_or_else(Failure::into_answer);
     let answer = counting.done(answer);
-    match capture {
-        Some(capture) => capture.finish(answer).await,
-        None => answer,
+    if let Some(capture) = capture {
+        capture.finish(&answer);
     }
+    answer
 }
 
 /// Answers a request that was let in.
 async fn answer(
     request: Box<ScimRequest>,
     body: Body,
-    path: Option<Vec<String>>,
-) -> Result<Answer, Failure> {
+    path: Option<Vec<Cow<'_, str>>>,
+) -> Result<ScimAnswer, Failure> {
     take_from_rate(&request.app, &request.tenant, 1)?;
     // What cannot be decoded names nothing. The token was good: this must not be a 401.
     let Some(path) = path else {
         return Err(Failure::not_found("the path is not validly encoded"));
     };
-    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    let path: Vec<&str> = path.iter().map(AsRef::as_ref).collect();
     dispatch(request, body, &path).await
 }
 
@@ -109,7 +113,7 @@ async fn dispatch(
     mut request: Box<ScimRequest>,
     body: Body,
     path: &[&str],
-) -> Result<Answer, Failure> {
+) -> Result<ScimAnswer, Failure> {
     let method = request.parts.method.clone();
     match path {
         [] => Err(Failure::not_found("there is nothing at this path")),
@@ -142,7 +146,7 @@ async fn resource_request(
     resource_type: ResourceType,
     method: &Method,
     path: &[&str],
-) -> Result<Answer, Failure> {
+) -> Result<ScimAnswer, Failure> {
     match (path, method.as_str()) {
         ([], "GET" | "HEAD") => {
             request.look_up();
@@ -172,7 +176,7 @@ async fn search(
     mut request: Box<ScimRequest>,
     body: Body,
     resource_types: &[ResourceType],
-) -> Result<Answer, Failure> {
+) -> Result<ScimAnswer, Failure> {
     request.look_up();
     Box::pin(async move {
         request.read(body, BODY_BYTES_MAX).await?;
@@ -188,7 +192,7 @@ async fn write_request(
     resource_type: ResourceType,
     method: &Method,
     id: Option<&str>,
-) -> Result<Answer, Failure> {
+) -> Result<ScimAnswer, Failure> {
     let write = request.begin_write();
     let outcome = match method.as_str() {
         "POST" => WriteOutcome::Created,
@@ -222,7 +226,7 @@ async fn write_request(
 /// How long clients are told to wait when we cannot say better.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
-fn challenge(mut answer: Answer) -> Answer {
+fn challenge(mut answer: ScimAnswer) -> ScimAnswer {
     debug_assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
     answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     answer

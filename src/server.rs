@@ -19,9 +19,11 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::HOST;
-use axum::http::{HeaderName, Method, StatusCode, Version};
+use axum::http::{HeaderName, Method, Response, StatusCode, Version};
 use axum::response::IntoResponse;
+use bytes::Bytes;
 use futures_util::FutureExt;
+use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -138,9 +140,16 @@ async fn metrics(State(app): State<App>) -> Answer {
     answer::with_body(StatusCode::OK, "text/plain; version=0.0.4", handle.render())
 }
 
+/// An answer on its way out. SCIM's needs no box for its body.
+type Sent = Response<Either<Full<Bytes>, Body>>;
+
+fn whole(answer: Response<Bytes>) -> Sent {
+    answer.map(|body| Either::Left(Full::new(body)))
+}
+
 /// Answers a request: gives it its id and its time limit, turns a panic into an answer, and tells of
 /// the outcome: method and path, never the query (filters hold names), headers or bodies.
-async fn respond(app: App, router: Router, mut request: Request) -> Answer {
+async fn respond(app: App, router: Router, mut request: Request) -> Sent {
     let started = Instant::now();
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let area = Area::of(uri.path());
@@ -164,14 +173,14 @@ async fn respond(app: App, router: Router, mut request: Request) -> Answer {
     // RFC 9112 section 3.2: without exactly one Host nobody can say whom a request is for.
     if request.version() == Version::HTTP_11 && request.headers().get_all(HOST).iter().count() != 1
     {
-        return answer::empty(StatusCode::BAD_REQUEST);
+        return whole(answer::empty(StatusCode::BAD_REQUEST));
     }
     let answering = async {
         match area {
-            Area::Scim => http::handle(app, request).await,
+            Area::Scim => whole(http::handle(app, request).await),
             Area::Admin | Area::Web | Area::Other => {
                 match Box::pin(router.oneshot(request)).await {
-                    Ok(answer) => answer,
+                    Ok(answer) => answer.map(Either::Right),
                     Err(never) => match never {},
                 }
             }
@@ -259,10 +268,12 @@ impl Area {
         }
     }
 
-    fn unavailable(self) -> Answer {
+    fn unavailable(self) -> Sent {
         match self {
-            Self::Scim => Failure::unavailable().into_answer(),
-            Self::Admin | Self::Web | Self::Other => Problem::unavailable().into_response(),
+            Self::Scim => whole(Failure::unavailable().into_answer()),
+            Self::Admin | Self::Web | Self::Other => {
+                Problem::unavailable().into_response().map(Either::Right)
+            }
         }
     }
 

@@ -57,9 +57,14 @@ pub fn of_group(revision: u64) -> String {
     format!("W/\"{revision}\"")
 }
 
+/// Bytes of a version, at most.
+const VERSION_BYTES_MAX: usize = "W/\"18446744073709551615-0123456789abcdef\"".len();
+
 /// A user's version, from its revision and its groups with their names.
 pub fn of_user(revision: u64, groups: &[(GroupId, String)]) -> String {
-    let mut version = format!("W/\"{revision}");
+    let mut version = String::with_capacity(VERSION_BYTES_MAX);
+    // Writing to a String cannot fail.
+    let _ = write!(version, "W/\"{revision}");
     if !groups.is_empty() {
         let mut hash = Fnv::default();
         for (group, name) in groups {
@@ -67,7 +72,6 @@ pub fn of_user(revision: u64, groups: &[(GroupId, String)]) -> String {
             hash.add(name.as_bytes());
             hash.add(&[0]);
         }
-        // Writing to a String cannot fail.
         let _ = write!(version, "-{:016x}", hash.0);
     }
     version.push('"');

@@ -56,7 +56,7 @@ pub(super) async fn authenticate(
         }
     };
     let request = parts.extensions.get::<RequestId>().copied();
-    let author = Author::token(holder.id, &holder.label, request);
+    let author = Author::token(holder.id, holder.label, request);
     let tenant = app.service().tenant(&tenant).await?;
     tenant.shared().token_uses.used(holder.id, app.service().clock().now(), from);
     Ok((tenant, author))

@@ -16,11 +16,12 @@ use scim::projection::Projection;
 use scim::schema::ResourceType;
 use serde_json::Value;
 
+use super::ScimAnswer;
 use super::error::Failure;
 use super::request::ScimRequest;
 use super::resource::Rendered;
 use super::{groups, users};
-use crate::answer::{self, Answer};
+use crate::answer;
 
 /// What became of one operation.
 struct Done {
@@ -30,7 +31,7 @@ struct Done {
 }
 
 /// POST of `/Bulk`.
-pub async fn handle(request: Box<ScimRequest>) -> Result<Answer, Failure> {
+pub async fn handle(request: Box<ScimRequest>) -> Result<ScimAnswer, Failure> {
     let body = request.json()?;
     let bulk = BulkRequest::parse(&body)?;
     // Each operation is a request; one of them is paid for.

@@ -9,17 +9,14 @@ use std::time::{Duration, Instant};
 use access::exchange::{ANSWER_BYTES_MAX, Captured, CapturedBody, REQUEST_BYTES_MAX};
 use access::{Author, RequestId, TokenId, WaveId};
 use actors::shared::Shared;
-use axum::body::Body;
-use axum::http::header::{CONTENT_LENGTH, USER_AGENT};
+use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode, Uri};
 use bytes::Bytes;
-use http_body_util::BodyExt as _;
-use hyper::body::Body as _;
 use jiff::Timestamp;
 
-use crate::answer::Answer;
-use crate::app::{App, bearer};
+use super::ScimAnswer;
+use crate::app::{App, token_of};
 
 /// What becomes known of a request while it is worked on.
 #[derive(Clone, Default)]
@@ -66,7 +63,7 @@ pub(super) struct Capture {
     method: Method,
     uri: Uri,
     user_agent: Option<HeaderValue>,
-    presented: String,
+    authorization: Option<HeaderValue>,
     token: Option<(TokenId, String)>,
     seen: Seen,
     unread: u64,
@@ -95,7 +92,8 @@ impl Capture {
             method: parts.method.clone(),
             uri: parts.uri.clone(),
             user_agent: parts.headers.get(USER_AGENT).cloned(),
-            presented: bearer(&parts.headers).unwrap_or_default().to_owned(),
+            // It was let in: there is one.
+            authorization: parts.headers.get(AUTHORIZATION).cloned(),
             token: author.token.map(|id| (id, label())),
             seen: Seen::default(),
             unread: unread.and_then(|length| length.parse().ok()).unwrap_or(0),
@@ -109,28 +107,10 @@ impl Capture {
         self.seen.clone()
     }
 
-    /// Leaves it with the recorder, with its answer. A stream is not waited for.
-    pub(super) async fn finish(mut self, answer: Answer) -> Answer {
-        let (parts, body) = answer.into_parts();
-        let (body, bytes) = match body.size_hint().exact() {
-            Some(_) => match body.collect().await {
-                Ok(whole) => {
-                    let bytes = whole.to_bytes();
-                    (Body::from(bytes.clone()), Some(bytes))
-                }
-                Err(error) => (
-                    Body::new(http_body_util::StreamBody::new(futures_util::stream::iter([Err(
-                        error,
-                    )]))),
-                    None,
-                ),
-            },
-            None => (body, None),
-        };
-        self.status = Some(parts.status);
-        self.answer = bytes.unwrap_or_default();
-        drop(self);
-        Answer::from_parts(parts, body)
+    /// Leaves it with the recorder, with its answer.
+    pub(super) fn finish(mut self, answer: &ScimAnswer) {
+        self.status = Some(answer.status());
+        self.answer = answer.body().clone();
     }
 }
 
@@ -147,7 +127,7 @@ impl Drop for Capture {
             path: path.find('/').and_then(|at| path.get(at..)).unwrap_or_default(),
             query: self.uri.query(),
             user_agent: self.user_agent.as_ref().and_then(|agent| agent.to_str().ok()),
-            presented: &self.presented,
+            presented: self.authorization.as_ref().and_then(token_of).unwrap_or_default(),
             token: self.token.as_ref().map(|(id, label)| (*id, label.as_str())),
             wave: self.seen.0.wave.get().copied(),
             request: match self.seen.0.body.get() {

@@ -13,8 +13,8 @@ use axum::http::{Method, StatusCode};
 use bytes::Bytes;
 use scim::schema::ResourceType;
 
+use super::ScimAnswer;
 use super::error::Failure;
-use crate::answer::Answer;
 
 /// A request that is being answered.
 pub(super) struct Counting {
@@ -40,7 +40,7 @@ impl Counting {
     }
 
     /// It is answered.
-    pub(super) fn done(mut self, answer: Answer) -> Answer {
+    pub(super) fn done(mut self, answer: ScimAnswer) -> ScimAnswer {
         self.answered.status = answer.status().as_u16();
         self.answered.is_reference = answer.extensions().get::<OfReference>().is_some();
         answer

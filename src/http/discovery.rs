@@ -5,13 +5,14 @@ use scim::discovery;
 use scim::list::list_response;
 use serde_json::Value;
 
+use super::ScimAnswer;
 use super::error::Failure;
 use super::request::ScimRequest;
 use super::resource::to_bytes;
-use crate::answer::{self, Answer};
+use crate::answer;
 
 /// Answers a discovery request.
-pub fn handle(request: &ScimRequest, path: &[&str]) -> Result<Answer, Failure> {
+pub fn handle(request: &ScimRequest, path: &[&str]) -> Result<ScimAnswer, Failure> {
     // Before the body or its type is looked at: nothing can be written here.
     if request.parts.method != Method::GET && request.parts.method != Method::HEAD {
         return Err(Failure::method_not_allowed("GET"));

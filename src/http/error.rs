@@ -11,9 +11,10 @@ use axum::http::{HeaderValue, StatusCode};
 use scim::error::{Error, ScimType};
 use store::ReadError;
 
+use super::ScimAnswer;
 use super::counting::OfReference;
 use super::{RETRY_AFTER, challenge};
-use crate::answer::{self, Answer};
+use crate::answer;
 
 /// A failure, as the client hears of it.
 #[derive(Debug)]
@@ -93,7 +94,7 @@ impl Failure {
     }
 
     /// The answer.
-    pub fn into_answer(self) -> Answer {
+    pub fn into_answer(self) -> ScimAnswer {
         let status =
             StatusCode::from_u16(self.error.status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
         let mut made = answer::json(status, scim::MEDIA_TYPE, &self.error.to_json());

@@ -14,13 +14,14 @@ use scim::schema::ResourceType;
 use serde_json::Value;
 use store::Record;
 
+use super::ScimAnswer;
 use super::error::Failure;
 use super::request::ScimRequest;
 use super::resource::{Rendered, Renderer, put_header};
-use crate::answer::{self, Answer};
+use crate::answer;
 
 /// GET of one group.
-pub fn get(request: &ScimRequest, id: &str) -> Result<Answer, Failure> {
+pub fn get(request: &ScimRequest, id: &str) -> Result<ScimAnswer, Failure> {
     let (projection, id) = (request.projection(ResourceType::Group)?, read_id(id)?);
     let shared = request.tenant.shared();
     let snapshot = shared.snapshot()?;
@@ -36,7 +37,7 @@ pub fn get(request: &ScimRequest, id: &str) -> Result<Answer, Failure> {
 }
 
 /// POST.
-pub async fn post(request: Box<ScimRequest>, write: &WriteGuard) -> Result<Answer, Failure> {
+pub async fn post(request: Box<ScimRequest>, write: &WriteGuard) -> Result<ScimAnswer, Failure> {
     let projection = request.projection(ResourceType::Group)?;
     let body = request.json()?;
     let (id, record) = create(&request, write, body).await?;
@@ -48,7 +49,7 @@ pub async fn put(
     request: Box<ScimRequest>,
     write: &WriteGuard,
     id: &str,
-) -> Result<Answer, Failure> {
+) -> Result<ScimAnswer, Failure> {
     let (projection, id) = (request.projection(ResourceType::Group)?, read_id(id)?);
     let body = request.json()?;
     request.note_sent(ResourceType::Group, &body);
@@ -62,7 +63,7 @@ pub async fn patch(
     request: Box<ScimRequest>,
     write: &WriteGuard,
     id: &str,
-) -> Result<Answer, Failure> {
+) -> Result<ScimAnswer, Failure> {
     let (projection, id) = (request.projection(ResourceType::Group)?, read_id(id)?);
     let wants_answer = request.asks_for_attributes()?;
     let body = request.json()?;
@@ -83,7 +84,7 @@ pub async fn delete(
     request: &ScimRequest,
     write: &WriteGuard,
     id: &str,
-) -> Result<Answer, Failure> {
+) -> Result<ScimAnswer, Failure> {
     request.tenant.delete_group(write, read_id(id)?, request.precondition()).await?;
     Ok(answer::empty(StatusCode::NO_CONTENT))
 }

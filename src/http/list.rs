@@ -13,10 +13,11 @@ use scim::schema::ResourceType;
 use store::ReadError;
 
 use self::find::{Found, Query};
+use super::ScimAnswer;
 use super::error::Failure;
 use super::request::ScimRequest;
 use super::resource::{Rendered, Renderer};
-use crate::answer::{self, Answer};
+use crate::answer;
 
 /// Members in one page. A page ends early rather than hold more; it holds one group at least.
 const MEMBERS_PER_PAGE_MAX: usize = 50_000;
@@ -25,7 +26,7 @@ const MEMBERS_PER_PAGE_MAX: usize = 50_000;
 pub async fn get(
     request: Box<ScimRequest>,
     resource_type: ResourceType,
-) -> Result<Answer, Failure> {
+) -> Result<ScimAnswer, Failure> {
     let query = ListQuery::from_query_string(request.query())?;
     request.note_filter(resource_type, query.filter.as_deref());
     answer_query(request, &[resource_type], query).await
@@ -35,7 +36,7 @@ pub async fn get(
 pub async fn search(
     request: Box<ScimRequest>,
     resource_types: &[ResourceType],
-) -> Result<Answer, Failure> {
+) -> Result<ScimAnswer, Failure> {
     let body = request.json()?;
     let query = ListQuery::from_search_request(&body)?;
     answer_query(request, resource_types, query).await
@@ -45,7 +46,7 @@ async fn answer_query(
     request: Box<ScimRequest>,
     resource_types: &[ResourceType],
     list_query: ListQuery,
-) -> Result<Answer, Failure> {
+) -> Result<ScimAnswer, Failure> {
     let query = Query::compile(resource_types, &list_query)?;
     let page = Page::of(&list_query)?;
     let with_members = resource_types.contains(&ResourceType::Group)

@@ -1,9 +1,11 @@
 //! Percent-decoding of path segments.
 
+use std::borrow::Cow;
+
 /// Decodes `%XX`; none if it is not valid or not UTF-8.
-pub(crate) fn decode_segment(segment: &str) -> Option<String> {
+pub(crate) fn decode_segment(segment: &str) -> Option<Cow<'_, str>> {
     if !segment.contains('%') {
-        return Some(segment.to_owned());
+        return Some(segment.into());
     }
     let mut decoded = Vec::with_capacity(segment.len());
     let mut bytes = segment.bytes();
@@ -16,7 +18,7 @@ pub(crate) fn decode_segment(segment: &str) -> Option<String> {
             decoded.push(byte);
         }
     }
-    String::from_utf8(decoded).ok()
+    String::from_utf8(decoded).ok().map(Cow::Owned)
 }
 
 #[cfg(test)]

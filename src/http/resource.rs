@@ -1,10 +1,12 @@
 //! Resources as answers: put together from their rows, with `meta`, `groups` and `members`.
 
+use std::fmt::Write as _;
+
 use access::{GroupId, UserId};
 use actors::shared::Shared;
 use actors::version;
 use axum::http::header::{ETAG, LOCATION};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
 use jiff::Timestamp;
 use scim::projection::Projection;
 use scim::render::{self, Meta};
@@ -14,7 +16,8 @@ use serde_json::{Map, Value, json};
 use store::snapshot::Member;
 use store::{ReadError, Record, Snapshot};
 
-use crate::answer::{self, Answer};
+use super::ScimAnswer;
+use crate::answer;
 
 /// A resource, ready to answer with.
 pub struct Rendered {
@@ -40,7 +43,7 @@ pub struct Renderer<'a> {
 
 impl Rendered {
     /// The answer to a request about this resource.
-    pub fn into_answer(self, status: StatusCode) -> Answer {
+    pub fn into_answer(self, status: StatusCode) -> ScimAnswer {
         let mut made = answer::with_body(status, scim::MEDIA_TYPE, self.body);
         put_header(&mut made, ETAG, &self.version);
         if status == StatusCode::CREATED {
@@ -51,7 +54,7 @@ impl Rendered {
 }
 
 /// Sets a header whose value we made ourselves.
-pub fn put_header(answer: &mut Answer, name: HeaderName, value: &str) {
+pub fn put_header<B>(answer: &mut Response<B>, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         answer.headers_mut().insert(name, value);
     }
@@ -207,7 +210,7 @@ impl Renderer<'_> {
 
     /// A resource's address.
     pub fn location(&self, resource_type: ResourceType, id: &str) -> String {
-        format!("{}{}/{id}", self.endpoint, resource_type.endpoint())
+        [self.endpoint, resource_type.endpoint(), "/", id].concat()
     }
 }
 
@@ -229,9 +232,15 @@ const fn meta<'a>(
     Meta { resource_type, created, last_modified, version, location }
 }
 
+/// Bytes of such a dateTime, of this age.
+const DATE_TIME_BYTES: usize = "2026-01-01T00:00:00.000Z".len();
+
 /// A dateTime, always with milliseconds: of two, the later is also the greater text.
 fn date_time(at: Timestamp) -> String {
-    format!("{at:.3}")
+    let mut text = String::with_capacity(DATE_TIME_BYTES);
+    // Writing to a String cannot fail.
+    let _ = write!(text, "{at:.3}");
+    text
 }
 
 /// A `Value` can always be written.

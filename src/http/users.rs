@@ -10,13 +10,14 @@ use scim::schema::ResourceType;
 use serde_json::Value;
 use store::Record;
 
+use super::ScimAnswer;
 use super::error::Failure;
 use super::request::ScimRequest;
 use super::resource::{Rendered, Renderer, put_header};
-use crate::answer::{self, Answer};
+use crate::answer;
 
 /// GET of one user.
-pub fn get(request: &ScimRequest, id: &str) -> Result<Answer, Failure> {
+pub fn get(request: &ScimRequest, id: &str) -> Result<ScimAnswer, Failure> {
     let projection = request.projection(ResourceType::User)?;
     let (shared, id) = (request.tenant.shared(), read_id(id)?);
     let snapshot = shared.snapshot()?;
@@ -32,7 +33,7 @@ pub fn get(request: &ScimRequest, id: &str) -> Result<Answer, Failure> {
 }
 
 /// POST.
-pub async fn post(request: Box<ScimRequest>, write: &WriteGuard) -> Result<Answer, Failure> {
+pub async fn post(request: Box<ScimRequest>, write: &WriteGuard) -> Result<ScimAnswer, Failure> {
     let projection = request.projection(ResourceType::User)?;
     let body = request.json()?;
     let (id, record) = create(&request, write, body).await?;
@@ -44,7 +45,7 @@ pub async fn put(
     request: Box<ScimRequest>,
     write: &WriteGuard,
     id: &str,
-) -> Result<Answer, Failure> {
+) -> Result<ScimAnswer, Failure> {
     let (projection, id) = (request.projection(ResourceType::User)?, read_id(id)?);
     let body = request.json()?;
     request.note_sent(ResourceType::User, &body);
@@ -58,7 +59,7 @@ pub async fn patch(
     request: Box<ScimRequest>,
     write: &WriteGuard,
     id: &str,
-) -> Result<Answer, Failure> {
+) -> Result<ScimAnswer, Failure> {
     let (projection, id) = (request.projection(ResourceType::User)?, read_id(id)?);
     let body = request.json()?;
     request.note_sent(ResourceType::User, &body);
@@ -73,7 +74,7 @@ pub async fn delete(
     request: &ScimRequest,
     write: &WriteGuard,
     id: &str,
-) -> Result<Answer, Failure> {
+) -> Result<ScimAnswer, Failure> {
     request.tenant.delete_user(write, read_id(id)?, request.precondition()).await?;
     Ok(answer::empty(StatusCode::NO_CONTENT))
 }
