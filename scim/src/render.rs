@@ -4,8 +4,6 @@
 //! makes the same as bytes without parsing what is stored, for reading by id. Neither leaves out
 //! anything: that is [`crate::projection`]'s.
 
-use std::io::Write as _;
-
 use serde_json::{Map, Value};
 
 use crate::{resource::Resource, schema::ResourceType};
@@ -95,12 +93,6 @@ fn separate(bytes: &mut Vec<u8>) {
 }
 
 fn write_text(bytes: &mut Vec<u8>, text: &str) {
-    if text.bytes().any(|byte| byte == b'"' || byte == b'\\' || byte < b' ') {
-        // Writing to memory does not fail.
-        let _ = write!(bytes, "{}", Value::from(text));
-    } else {
-        bytes.push(b'"');
-        bytes.extend_from_slice(text.as_bytes());
-        bytes.push(b'"');
-    }
+    // Writing to memory does not fail.
+    let _ = serde_json::to_writer(bytes, text);
 }

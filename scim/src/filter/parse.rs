@@ -67,7 +67,11 @@ impl<'t> Parser<'t> {
     }
 
     fn or(&mut self, depth: usize) -> Result<Node, Error> {
-        let mut terms = vec![self.and(depth)?];
+        let first = self.and(depth)?;
+        if !self.take_word("or") {
+            return Ok(first);
+        }
+        let mut terms = vec![first, self.and(depth)?];
         while self.take_word("or") {
             terms.push(self.and(depth)?);
         }
@@ -75,7 +79,11 @@ impl<'t> Parser<'t> {
     }
 
     fn and(&mut self, depth: usize) -> Result<Node, Error> {
-        let mut terms = vec![self.term(depth)?];
+        let first = self.term(depth)?;
+        if !self.take_word("and") {
+            return Ok(first);
+        }
+        let mut terms = vec![first, self.term(depth)?];
         while self.take_word("and") {
             terms.push(self.term(depth)?);
         }
