@@ -191,27 +191,32 @@ async fn respond(app: App, router: Router, mut request: Request) -> Sent {
         Ok(Ok(made)) => made,
         Ok(Err(_)) => area.unavailable(),
         Err(_) => {
-            span.in_scope(|| tracing::error!("there was no answer in time"));
+            tracing::error!(parent: &span, "there was no answer in time");
             area.unavailable()
         }
     };
-    http::resource::put_header(&mut made, HeaderName::from_static("x-request-id"), &id);
+    http::resource::put_header(&mut made, HeaderName::from_static("x-request-id"), id);
     let (status, elapsed) = (made.status(), started.elapsed());
     meters::answered(area.name(), method_label(&method), operation, status, elapsed);
     let status = status.as_u16();
     telemetry::otlp::answered(&span, status);
     let duration_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
-    let _entered = span.enter();
     let path = logged(uri.path());
     // What went well is an everyday thing, thousands a second within a wave: look-ups, and what the
     // request record tells of. A line costs as much as a twentieth of a write.
     let is_everyday = matches!(method, Method::GET | Method::HEAD) || is_recorded;
+    macro_rules! tell {
+        ($level:ident) => {
+            tracing::$level!(
+                parent: &span,
+                %method, path, tenant.id = tenant, status, duration_us, "answered"
+            )
+        };
+    }
     match status {
-        500.. => tracing::warn!(%method, path, tenant.id = tenant, status, duration_us, "answered"),
-        ..400 if is_everyday => {
-            tracing::debug!(%method, path, tenant.id = tenant, status, duration_us, "answered");
-        }
-        _ => tracing::info!(%method, path, tenant.id = tenant, status, duration_us, "answered"),
+        500.. => tell!(warn),
+        ..400 if is_everyday => tell!(debug),
+        _ => tell!(info),
     }
     made
 }

@@ -29,7 +29,7 @@ pub fn get(request: &ScimRequest, id: &str) -> Result<ScimAnswer, Failure> {
     let version = version::of_group(record.revision);
     if request.has_version(&version) {
         let mut unchanged = answer::empty(StatusCode::NOT_MODIFIED);
-        put_header(&mut unchanged, ETAG, &version);
+        put_header(&mut unchanged, ETAG, version);
         return Ok(unchanged);
     }
     let renderer = Renderer { shared, snapshot: &snapshot, endpoint: &request.endpoint };
@@ -75,7 +75,7 @@ pub async fn patch(
         return Ok(rendered_now(&request, id, &projection)?.into_answer(StatusCode::OK));
     }
     let mut done = answer::empty(StatusCode::NO_CONTENT);
-    put_header(&mut done, ETAG, &version::of_group(revision));
+    put_header(&mut done, ETAG, version::of_group(revision));
     Ok(done)
 }
 

@@ -45,17 +45,17 @@ impl Rendered {
     /// The answer to a request about this resource.
     pub fn into_answer(self, status: StatusCode) -> ScimAnswer {
         let mut made = answer::with_body(status, scim::MEDIA_TYPE, self.body);
-        put_header(&mut made, ETAG, &self.version);
+        put_header(&mut made, ETAG, self.version);
         if status == StatusCode::CREATED {
-            put_header(&mut made, LOCATION, &self.location);
+            put_header(&mut made, LOCATION, self.location);
         }
         made
     }
 }
 
 /// Sets a header whose value we made ourselves.
-pub fn put_header<B>(answer: &mut Response<B>, name: HeaderName, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
+pub fn put_header<B>(answer: &mut Response<B>, name: HeaderName, value: impl TryInto<HeaderValue>) {
+    if let Ok(value) = value.try_into() {
         answer.headers_mut().insert(name, value);
     }
 }

@@ -26,7 +26,7 @@ pub fn get(request: &ScimRequest, id: &str) -> Result<ScimAnswer, Failure> {
     let rendered = renderer.user(id, &record, &projection)?;
     if request.has_version(&rendered.version) {
         let mut unchanged = answer::empty(StatusCode::NOT_MODIFIED);
-        put_header(&mut unchanged, ETAG, &rendered.version);
+        put_header(&mut unchanged, ETAG, rendered.version);
         return Ok(unchanged);
     }
     Ok(rendered.into_answer(StatusCode::OK))
