@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 pub use self::batch::Batch;
-use crate::id::{RequestId, TokenId, WaveId};
+use crate::id::{ID_BYTES, RequestId, TokenId, WaveId};
 use crate::redact::{Body, KeptBody, Omitted, Redactor, may_hold_secrets};
 
 /// Bytes of a request's body that are kept. Users are far smaller; a group's change names some
@@ -182,14 +182,15 @@ pub struct Exchange<'a> {
     #[serde(default, skip_serializing_if = "is_zero")]
     pub failed_operations: u32,
     /// The request's body.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BodyFacts::is_none")]
     pub request: BodyFacts,
     /// The answer's body.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BodyFacts::is_none")]
     pub answer: BodyFacts,
-    /// What it can be found by: see [`name_hash`].
-    #[serde(default)]
-    pub names: Vec<u64>,
+    /// Hashes of the members that it names: see [`name_hash`]. In blocks of earlier versions those of
+    /// all that it can be found by stand here.
+    #[serde(default, rename = "names", skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<u64>,
 }
 
 /// In whose way a PATCH is written.
@@ -218,6 +219,13 @@ pub struct BodyFacts {
     /// Why nothing of it is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub omitted: Option<Omitted>,
+}
+
+impl BodyFacts {
+    /// Whether there is no body.
+    fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for references")]
@@ -261,7 +269,7 @@ impl Exchange<'_> {
             failed_operations: self.failed_operations,
             request: self.request,
             answer: self.answer,
-            names: self.names,
+            members: self.members,
         }
     }
 
@@ -270,9 +278,18 @@ impl Exchange<'_> {
         self.status.is_none_or(|status| status >= 400) || self.failed_operations > 0
     }
 
+    /// Hashes of what it can be found by: see [`name_hash`].
+    pub fn names(&self) -> impl Iterator<Item = u64> {
+        let own = [&self.resource, &self.subject, &self.external_id];
+        let wave = self.wave.map(|wave| name_hash(wave.encode(&mut [0; ID_BYTES])));
+        let id = name_hash(self.id.encode(&mut [0; ID_BYTES]));
+        let own = own.into_iter().flatten().map(|name| name_hash(name));
+        own.chain(wave).chain([id]).chain(self.members.iter().copied())
+    }
+
     /// Whether it can be found by one of these.
     pub fn has_one_of(&self, names: &[u64]) -> bool {
-        self.names.iter().any(|name| names.contains(name))
+        self.names().any(|name| names.contains(&name))
     }
 }
 
@@ -327,7 +344,7 @@ impl<'a> Captured<'a> {
             failed_operations: 0,
             request: request_facts,
             answer: answer_facts,
-            names: Vec::new(),
+            members: Vec::new(),
         };
         about::complete(&mut facts, (&request, &answer), &asked, redactor);
         Recorded { facts, request, answer }

@@ -134,7 +134,7 @@ impl Packer {
             .map_err(|error| ReadError::Unavailable(error.to_string()))?;
         self.bodies.extend_from_slice(record.request.as_bytes());
         self.bodies.extend_from_slice(record.answer.as_bytes());
-        self.names.extend_from_slice(&record.facts.names);
+        self.names.extend(record.facts.names());
         Ok(())
     }
 

@@ -29,7 +29,7 @@ static EXTERNAL_ID: Name = LazyLock::new(|| Finder::new("\"externalId\""));
 static OP: Name = LazyLock::new(|| Finder::new("\"op\""));
 static VALUE: Name = LazyLock::new(|| Finder::new("\"value\""));
 
-/// Adds what an exchange is about, and what it can be found by. `asked` is its query, decoded.
+/// Adds what an exchange is about. `asked` is its query, decoded.
 pub(super) fn complete(
     facts: &mut Exchange<'_>,
     (request, answer): (&str, &str),
@@ -73,18 +73,11 @@ pub(super) fn complete(
             }
         });
     }
-    let mut buffer = [0; ID_BYTES];
-    let own = [&facts.resource, &facts.subject, &facts.external_id];
-    let mut names = Vec::with_capacity(own.len() + 2);
-    names.extend(own.into_iter().flatten().map(|name| name_hash(name)));
-    names.extend(facts.wave.map(|wave| name_hash(wave.encode(&mut buffer))));
-    names.push(name_hash(facts.id.encode(&mut buffer)));
     if resource_type == Some(ResourceType::Group) || endpoint == "Bulk" {
-        names.extend(members(request));
+        facts.members = members(request).collect();
+        facts.members.sort_unstable();
+        facts.members.dedup();
     }
-    names.sort_unstable();
-    names.dedup();
-    facts.names = names;
 }
 
 /// What a refusal says.

@@ -125,6 +125,16 @@ fn facts_read_back_as_they_were_written() {
 }
 
 #[test]
+fn what_an_earlier_version_wrote_is_read_and_found() {
+    let text = json!({
+        "id": ADA, "at": "2026-11-01T00:00:00Z", "method": "GET", "path": "/Users",
+        "duration_us": 1_500, "request": {"size": 0, "kept": 0}, "names": [name_hash("ada")],
+    });
+    let facts: Exchange<'_> = serde_json::from_value(text).unwrap();
+    assert!(facts.has_one_of(&[name_hash("Ada")]) && facts.has_one_of(&[name_hash(ADA)]));
+}
+
+#[test]
 fn a_large_body_is_not_held_on_to() {
     let large = vec![b' '; 1 << 20];
     let held = CapturedBody::of(&large, 100);
