@@ -34,6 +34,7 @@ use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 use tracing::Instrument;
 use tracing::field::Empty;
+use tracing::level_filters::LevelFilter;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -191,7 +192,7 @@ async fn respond(app: App, router: Router, mut request: Request) -> Sent {
         Ok(Ok(made)) => made,
         Ok(Err(_)) => area.unavailable(),
         Err(_) => {
-            tracing::error!(parent: &span, "there was no answer in time");
+            span.in_scope(|| tracing::error!("there was no answer in time"));
             area.unavailable()
         }
     };
@@ -201,22 +202,22 @@ async fn respond(app: App, router: Router, mut request: Request) -> Sent {
     let status = status.as_u16();
     telemetry::otlp::answered(&span, status);
     let duration_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
-    let path = logged(uri.path());
     // What went well is an everyday thing, thousands a second within a wave: look-ups, and what the
-    // request record tells of. A line costs as much as a twentieth of a write.
-    let is_everyday = matches!(method, Method::GET | Method::HEAD) || is_recorded;
-    macro_rules! tell {
-        ($level:ident) => {
-            tracing::$level!(
-                parent: &span,
-                %method, path, tenant.id = tenant, status, duration_us, "answered"
-            )
-        };
+    // request record tells of. A line costs as much as a twentieth of a write, and where it is not
+    // wanted, the span is not entered for it.
+    let is_look_up = matches!(method, Method::GET | Method::HEAD);
+    let is_everyday = status < 400 && (is_look_up || is_recorded);
+    if is_everyday && LevelFilter::current() < LevelFilter::DEBUG {
+        return made;
     }
+    let path = logged(uri.path());
+    let _entered = span.enter();
     match status {
-        500.. => tell!(warn),
-        ..400 if is_everyday => tell!(debug),
-        _ => tell!(info),
+        500.. => tracing::warn!(%method, path, tenant.id = tenant, status, duration_us, "answered"),
+        _ if is_everyday => {
+            tracing::debug!(%method, path, tenant.id = tenant, status, duration_us, "answered");
+        }
+        _ => tracing::info!(%method, path, tenant.id = tenant, status, duration_us, "answered"),
     }
     made
 }

@@ -315,10 +315,10 @@ impl<'a> Captured<'a> {
         let (request, request_facts) = body(redactor, self.request, was_done, REQUEST_BYTES_MAX);
         let (answer, answer_facts) = body(redactor, self.answer, true, ANSWER_BYTES_MAX);
         let query = self.query.filter(|query| !query.is_empty());
-        let (query, asked) = query.map(|query| redactor.query(query)).map_or_else(
-            || (None, Vec::new()),
-            |query| (Some(cut(query.text, QUERY_BYTES_MAX)), query.pairs),
-        );
+        let (query, filter) = query
+            .map(|query| redactor.query(query))
+            .map(|query| (cut(query.text, QUERY_BYTES_MAX), query.filter))
+            .unzip();
         let (token, token_label) = self.token.unzip();
         let mut facts = Exchange {
             id: self.id,
@@ -346,7 +346,7 @@ impl<'a> Captured<'a> {
             answer: answer_facts,
             members: Vec::new(),
         };
-        about::complete(&mut facts, (&request, &answer), &asked, redactor);
+        about::complete(&mut facts, (&request, &answer), filter.flatten().as_deref(), redactor);
         Recorded { facts, request, answer }
     }
 }

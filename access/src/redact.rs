@@ -82,13 +82,13 @@ pub struct KeptBody<'a> {
     pub is_redacted: bool,
 }
 
-/// A query as it is kept.
+/// A query less its secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptQuery<'a> {
-    /// The text, as it was sent.
+    /// The text, encoded as it was sent.
     pub text: Cow<'a, str>,
-    /// Its names and values, decoded.
-    pub pairs: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    /// The value of its first `filter`, decoded from that text.
+    pub filter: Option<Cow<'a, str>>,
 }
 
 /// A body as it came.
@@ -175,9 +175,16 @@ impl Redactor {
             has_word(part.as_bytes()) || self.holds_known(part) || escapes_ascii(part.as_bytes())
         };
         // Nearly no query has any of this in it, and then it is decoded once and kept as it is.
-        let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
-        if !pairs.iter().any(|(name, value)| may_be_secret(name) || may_be_secret(value)) {
-            return KeptQuery { text: query.into(), pairs };
+        let mut filter = None;
+        let has_secret = form_urlencoded::parse(query.as_bytes()).any(|(name, value)| {
+            let is_secret = may_be_secret(&name) || may_be_secret(&value);
+            if filter.is_none() && is_filter(&name) {
+                filter = Some(value);
+            }
+            is_secret
+        });
+        if !has_secret {
+            return KeptQuery { text: query.into(), filter };
         }
         let kept = query.split('&').map(|pair| {
             let Some((name, value)) = form_urlencoded::parse(pair.as_bytes()).next() else {
@@ -197,9 +204,10 @@ impl Redactor {
             }
         });
         let text = kept.collect::<Vec<_>>().join("&");
-        let pairs = form_urlencoded::parse(text.as_bytes()).into_owned();
-        let pairs = pairs.map(|(name, value)| (name.into(), value.into())).collect();
-        KeptQuery { text: text.into(), pairs }
+        let mut pairs = form_urlencoded::parse(text.as_bytes());
+        let filter = pairs.find(|(name, _)| is_filter(name));
+        let filter = filter.map(|(_, value)| value.into_owned().into());
+        KeptQuery { text: text.into(), filter }
     }
 
     /// A path as it was sent, in which escapes may hide something.
@@ -251,6 +259,11 @@ impl Redactor {
     fn may_hold_known(&self, json: &[u8]) -> bool {
         self.known.iter().any(|known| !known.is_plain || known.finder.find(json).is_some())
     }
+}
+
+/// Whether a parameter of a query is the filter: names are taken in any case.
+fn is_filter(name: &str) -> bool {
+    name.eq_ignore_ascii_case("filter")
 }
 
 impl std::fmt::Debug for Redactor {

@@ -92,7 +92,7 @@ impl Capture {
             method: parts.method.clone(),
             uri: parts.uri.clone(),
             user_agent: parts.headers.get(USER_AGENT).cloned(),
-            // It was let in: there is one.
+            // There is exactly one, or it had not been let in.
             authorization: parts.headers.get(AUTHORIZATION).cloned(),
             token: author.token.map(|id| (id, label())),
             seen: Seen::default(),

@@ -155,6 +155,23 @@ async fn a_write_that_succeeds_is_told_by_the_log_only_where_it_is_not_recorded(
 }
 
 #[tokio::test]
+async fn the_line_of_an_answer_names_its_request() {
+    let home = Home::new();
+    let mut command = home.serve();
+    command.env("SLACKWATER_ADMIN_TOKEN", OPERATOR_TOKEN);
+    let server = Server::launch(&home, command).await;
+    let scim = server.tenant("acme", "60s").await;
+
+    let sent = scim.request(Method::DELETE, "/Users/nobody").send().await.unwrap();
+
+    let logs = home.logs_with("/Users/nobody").await;
+    let line = logs.lines().find(|line| line.contains("/Users/nobody")).unwrap();
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    let id = sent.headers()["x-request-id"].to_str().unwrap();
+    assert_eq!(line["spans"][0]["request.id"], id, "{line}");
+}
+
+#[tokio::test]
 async fn logs_for_people_stay_one_event_a_line() {
     let home = Home::new();
     let mut command = home.serve();

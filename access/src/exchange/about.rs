@@ -29,11 +29,11 @@ static EXTERNAL_ID: Name = LazyLock::new(|| Finder::new("\"externalId\""));
 static OP: Name = LazyLock::new(|| Finder::new("\"op\""));
 static VALUE: Name = LazyLock::new(|| Finder::new("\"value\""));
 
-/// Adds what an exchange is about. `asked` is its query, decoded.
+/// Adds what an exchange is about. `filter` is what its query asks for.
 pub(super) fn complete(
     facts: &mut Exchange<'_>,
     (request, answer): (&str, &str),
-    asked: &[(Cow<'_, str>, Cow<'_, str>)],
+    filter: Option<&str>,
     redactor: &Redactor,
 ) {
     let path = facts.path.clone();
@@ -61,7 +61,7 @@ pub(super) fn complete(
             let external_id = text_of(own, &EXTERNAL_ID).or_else(|| text_of(request, &EXTERNAL_ID));
             facts.external_id = external_id.map(Cow::Owned);
         } else {
-            facts.subject = asked_for(asked).map(|name| redactor.name(name).into());
+            facts.subject = filter.and_then(asked_for).map(|name| redactor.name(name).into());
         }
     }
     if facts.method == "PATCH" {
@@ -100,11 +100,10 @@ fn failed_operations(answer: &str) -> u32 {
     u32::try_from(failed.count()).unwrap_or(u32::MAX)
 }
 
-/// What a query's filter compares with.
-fn asked_for(asked: &[(Cow<'_, str>, Cow<'_, str>)]) -> Option<String> {
-    let (_, filter) = asked.iter().find(|(name, _)| name.eq_ignore_ascii_case("filter"))?;
+/// What a filter compares with.
+fn asked_for(filter: &str) -> Option<String> {
     let start = filter.find('"')?;
-    json_text(filter.get(start..)?)
+    json_text(filter.get(start..)?).filter(|name| name.len() <= NAME_BYTES_MAX)
 }
 
 /// The ids that a group's change, or a Bulk, names as members.

@@ -88,7 +88,17 @@ fn a_look_up_is_found_by_what_it_asks_for() {
     assert_eq!(facts.subject.as_deref(), Some("ada@example.com"));
 }
 
-/// What is told of it is read off the query as it is kept.
+#[test]
+fn a_name_that_is_too_long_is_not_told() {
+    for (bytes, is_told) in [(512, true), (513, false), (10_000, false)] {
+        let name = "a".repeat(bytes);
+        let path = format!("/Users?count=1&filter=userName+eq+%22{name}%22");
+        let facts = redacted("GET", &path, "", 400, "{}").facts;
+        assert_eq!(facts.subject, is_told.then(|| name.into()), "{bytes}");
+    }
+}
+
+/// What is told of it is read off the query less its secrets.
 #[test]
 fn a_look_up_by_a_secret_does_not_tell_it() {
     let path = "/Users?filter=password+eq+%22hunter2%22&startIndex=1";
