@@ -23,6 +23,10 @@ const PIECE: usize = 1_024;
 /// Accounts that are looked at before whatever else waits for the thread gets its turn: about half a
 /// millisecond of them.
 const SLICE: usize = 128;
+/// Slices after which a pass over all accounts rests, if it can, and for how long at least: it would
+/// keep a processor busy from its first account to its last, and requests would wait for the other.
+const SLICES_BEFORE_REST: usize = 4;
+const REST: Duration = Duration::from_millis(1);
 /// Accounts that are asked of their actors at once. Their changes share transactions: with 64, a pass
 /// that changes every role takes 1.4 times as long. With more, whoever writes meanwhile waits for larger
 /// transactions, which take some 20 ms at 256.
@@ -214,10 +218,21 @@ impl Pass {
             };
             after = Some(last);
             self.place = Place::Accounts(after, mark);
-            tokio::task::yield_now().await;
+            self.let_others_go(slice + 1).await;
         }
         self.ask_actors(shared, tenant, ask).await?;
         Ok(false)
+    }
+
+    /// Gives whatever else waits its turn, after so many slices of a piece.
+    async fn let_others_go(&self, slices: usize) {
+        // Whoever changed settings waits for all of it, and their pass for the disk.
+        let may_rest = matches!(self.trigger, Trigger::Sweep | Trigger::Operator);
+        if may_rest && slices.is_multiple_of(SLICES_BEFORE_REST) {
+            tokio::time::sleep(REST).await;
+        } else {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Looks at the next accounts, and adds those that differ to `ask`. Answers the last of them, none at
